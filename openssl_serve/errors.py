@@ -1,0 +1,82 @@
+"""Every error that openssl-serve raises on purpose; nothing else belongs here.
+
+An error says what is wrong in one line (no capital, no full stop, always the path, number or
+name) and then, as hints, what to type or to change. The command line prints both and leaves
+with `exit_code`; a traceback on a terminal is a bug.
+"""
+
+
+class OpensslServeError(Exception):
+    """Something a user can mend. `str(error)` is the message, `error.hints` what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *hints: str) -> None:
+        super().__init__(message)
+        self.hints = hints
+
+
+class UsageError(OpensslServeError):
+    """The words of the command line, or an argument of the API, cannot be meant so."""
+
+    exit_code = 2
+
+
+class InvalidHostError(UsageError):
+    """A host that no certificate can hold, or that no client would accept."""
+
+
+class OpensslError(OpensslServeError):
+    """The openssl program is absent, unusable, or failed."""
+
+    exit_code = 3
+
+
+class OpensslNotFoundError(OpensslError):
+    """No program called openssl where we looked."""
+
+
+class OpensslUnusableError(OpensslError):
+    """There is a program, but it is not openssl, too old, or lacks what is needed."""
+
+
+class OpensslFailedError(OpensslError):
+    """openssl ran and did not do its work; `stderr` holds all that it said."""
+
+    def __init__(self, message: str, *hints: str, stderr: str = "") -> None:
+        super().__init__(message, *hints)
+        self.stderr = stderr
+
+
+class CertificateError(OpensslServeError):
+    """A certificate or key that cannot be used as asked."""
+
+    exit_code = 4
+
+
+class KeyMismatchError(CertificateError):
+    """The private key does not belong to the certificate."""
+
+
+class StoreError(CertificateError):
+    """The data folder cannot be read or written."""
+
+
+class TrustStoreError(OpensslServeError):
+    """A trust store could not be read or changed."""
+
+    exit_code = 5
+
+
+class ListenError(OpensslServeError):
+    """The address cannot be listened on."""
+
+    exit_code = 6
+
+
+class HttpError(OpensslServeError):
+    """Ends one request with `status`; never reaches the terminal."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status

@@ -1,0 +1,262 @@
+"""Hosts: what a certificate can be for, and what a Host field or an address option can name.
+
+Text in, values out; nothing here resolves a name. A parsed `Host` can be written into an
+openssl configuration, a file name or a Location field without further escaping: that is what
+parsing is for.
+"""
+
+import hashlib
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from openssl_serve.errors import InvalidHostError, UsageError
+
+MAX_NAME_LENGTH = 253
+"""Characters of a name in text form: 255 octets on the wire (RFC 1035 section 2.3.4)."""
+
+MAX_LABEL_LENGTH = 63
+"""RFC 1035 section 2.3.4."""
+
+MAX_SLUG_LENGTH = 200
+"""Bytes. A file name may have 255 (NAME_MAX); extensions and temporary names need the rest."""
+
+HINT = "a host is a name (my.dev.local), a wildcard (*.my.dev.local) or an address (127.0.0.1, ::1)"
+
+# An underscore is no host name character (RFC 952), but DNS, mkcert and every browser take it.
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
+_ZONE = re.compile(r"%[A-Za-z0-9._-]+\Z")
+# The WHATWG URL standard, "ends in a number": browsers parse such a host as an IPv4 address.
+_NUMERIC = re.compile(r"\d+|0x[0-9a-f]*")
+
+
+class HostKind(Enum):
+    """The type of a SAN entry, spelled as in an openssl configuration."""
+
+    DNS = "DNS"
+    IP = "IP"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One name (lower case, A-labels) or one address (compressed), proven by `parse_host`."""
+
+    value: str
+    kind: HostKind
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether the first label is `*`."""
+        return self.value.startswith("*.")
+
+    @property
+    def is_ip(self) -> bool:
+        """Whether this is an address and not a name."""
+        return self.kind is HostKind.IP
+
+    @property
+    def in_url(self) -> str:
+        """As the host of a URL: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
+        return f"[{self.value}]" if ":" in self.value else self.value
+
+    @property
+    def slug(self) -> str:
+        """The stem of this host's files; two hosts never share one.
+
+        >>> parse_host("my.dev.local").slug, parse_host("a_b").slug, parse_host("::1").slug
+        ('my_dev_local', 'a%5Fb', '%3A%3A1')
+        """
+        # A dot becomes an underscore as in code-server, so a real underscore must not stay one.
+        slug = quote(self.value, safe="*-").replace("_", "%5F").replace(".", "_")
+        if len(slug) > MAX_SLUG_LENGTH:
+            digest = hashlib.sha256(self.value.encode()).hexdigest()[:32]
+            slug = f"{slug[: MAX_SLUG_LENGTH - 33]}%{digest}"
+        return slug
+
+    def covers(self, other: "Host") -> bool:
+        """Whether a certificate with this entry is valid for *other* (RFC 9525 section 6.3).
+
+        >>> parse_host("*.dev.local").covers(parse_host("a.dev.local"))
+        True
+        >>> parse_host("*.dev.local").covers(parse_host("a.b.dev.local"))
+        False
+        """
+        if self == other:
+            return True
+        if not self.is_wildcard or other.is_ip or other.is_wildcard:
+            return False
+        return other.value.partition(".")[2] == self.value[2:]
+
+
+def parse_host(text: str) -> Host:
+    """Read one host as typed: an address (brackets allowed, a zone dropped) or a name (UTS 46).
+
+    An address is tried first, since every address would also pass for odd text.
+
+    Raises InvalidHostError with the reason; its hint is something to type.
+
+    >>> parse_host("Faß.de").value, parse_host("[0000::1]").value
+    ('xn--fa-hia.de', '::1')
+    """
+    address = _parse_address(text)
+    if address is not None:
+        return Host(address, HostKind.IP)
+    shown = shorten(text)
+    _refuse_what_is_no_host(text, shown)
+    name = text.removesuffix(".").lower() if text.isascii() else text
+    wildcard = name.startswith("*.")
+    name = _to_ascii(name[2:] if wildcard else name, shown)
+    labels = name.split(".")
+    for number, label in enumerate(labels, start=2 if wildcard else 1):
+        _check_label(label, number, shown)
+    if _NUMERIC.fullmatch(labels[-1]):
+        raise InvalidHostError(
+            f'"{shown}" is not a host: it looks like an address, but is none', HINT
+        )
+    if wildcard:
+        if len(labels) < 2:
+            raise InvalidHostError(
+                f'"{shown}" is a wildcard on a single label, which browsers and curl refuse',
+                f"name each host (--cert-host a.{name}), or go one level down (*.app.{name})",
+            )
+        name = f"*.{name}"
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidHostError(
+            f'"{shown}" is not a host: {len(name)} characters, and {MAX_NAME_LENGTH} are the most',
+            HINT,
+        )
+    return Host(name, HostKind.DNS)
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """*text* for a message: control characters escaped, the middle of a long one left out."""
+    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return safe if len(safe) <= most else f"{safe[: most // 2]}…{safe[-most // 2 + 1 :]}"
+
+
+def _parse_address(text: str) -> str | None:
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if ":" in bare:
+        # A zone names an interface of one machine (RFC 4007); a certificate cannot hold it.
+        bare = _ZONE.sub("", bare)
+    try:
+        return ipaddress.ip_address(bare).compressed if "%" not in bare else None
+    except ValueError:
+        return None
+
+
+def _refuse_what_is_no_host(text: str, shown: str) -> None:
+    """The mistakes that have a better answer than "label 1 is bad"."""
+    if not text:
+        raise InvalidHostError("the host is empty", HINT)
+    if "@" in text and "/" not in text:
+        raise InvalidHostError(f'"{shown}" is an e-mail address, not a host', HINT)
+    if "/" in text:
+        try:
+            host = urlsplit(text).hostname if "://" in text else None
+        except ValueError:
+            host = None
+        what = "a URL" if "://" in text else "a path"
+        raise InvalidHostError(
+            f'"{shown}" is {what}, not a host', f"give the host alone: {host}" if host else HINT
+        )
+    name, colon, port = text.rpartition(":")
+    if colon and port.isdigit() and ":" not in name:
+        raise InvalidHostError(
+            f'"{shown}" has a port, and a certificate is for a host on every port',
+            f"give the host alone: {shorten(name)}",
+        )
+    if "*" in text.removeprefix("*."):
+        raise InvalidHostError(
+            f'"{shown}" is not a host: "*" stands only for the whole first label', HINT
+        )
+
+
+def _to_ascii(name: str, shown: str) -> str:
+    """A-labels of *name*; UTS 46 non-transitional, as browsers do it."""
+    if name.isascii() and "xn--" not in name:
+        return name
+    # Imported here: its tables cost 10 ms, and most hosts are ASCII.
+    import idna  # noqa: PLC0415
+
+    try:
+        return idna.encode(name, uts46=True, transitional=False).decode("ascii").removesuffix(".")
+    except (idna.IDNAError, UnicodeError) as error:
+        raise InvalidHostError(
+            f'"{shown}" is not a host: {shorten(str(error), 100)}', HINT
+        ) from error
+
+
+def _check_label(label: str, number: int, shown: str) -> None:
+    if not label:
+        raise InvalidHostError(f'"{shown}" is not a host: label {number} is empty', HINT)
+    if len(label) > MAX_LABEL_LENGTH:
+        raise InvalidHostError(
+            f'"{shown}" is not a host: label {number} has {len(label)} characters, '
+            f"and {MAX_LABEL_LENGTH} are the most",
+            HINT,
+        )
+    if not _LABEL.fullmatch(label):
+        raise InvalidHostError(
+            f'"{shown}" is not a host: label {number} ("{shorten(label)}") has a character '
+            "that no host has, or begins or ends with a hyphen",
+            HINT,
+        )
+
+
+class Address(NamedTuple):
+    """Where to listen or connect: a host as typed (not resolved) and a TCP port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str, option: str = "--bind-addr") -> Address:
+    """Read `HOST:PORT`; an IPv6 address stands in brackets.
+
+    Raises UsageError for all that is not exactly that, naming *option*.
+
+    >>> parse_address("[::1]:8080")
+    Address(host='::1', port=8080)
+    """
+    shown = shorten(text)
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        hints = [f"for the port alone: --port {text}"] if text.isdecimal() else []
+        raise UsageError(
+            f'{option} "{shown}" has no port, HOST:PORT is wanted',
+            *(hints or [f"{option} {shown or '127.0.0.1'}:8080"]),
+        )
+    if not host:
+        raise UsageError(
+            f'{option} "{shown}" names no host',
+            f"this machine only: 127.0.0.1:{port}; the whole network: 0.0.0.0:{port}",
+        )
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise UsageError(
+            f'{option} "{shown}" has an IPv6 address without brackets', f"[{host}]:{port}"
+        )
+    try:
+        value = parse_host(host).value
+    except InvalidHostError as error:
+        raise UsageError(f"{option}: {error}", *error.hints) from error
+    return Address(value, parse_port(port, option))
+
+
+def parse_port(text: str, option: str = "--port") -> int:
+    """Read a TCP port, 0 for any free one. Raises UsageError."""
+    # isdecimal: int() would also take "+8", " 8", "8_0" and Arabic digits pass isdigit().
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535):
+        raise UsageError(
+            f'{option}: "{shorten(text)}" is not a port', "a port is a number from 0 (any) to 65535"
+        )
+    return int(text)
