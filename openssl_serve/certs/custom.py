@@ -1,0 +1,82 @@
+"""The user's own `--cert` and `--cert-key`: everything wrong with them, said before serving."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from openssl_serve.certs.facts import CertificateFacts, read_chain, read_file
+from openssl_serve.certs.keys import check_pair, read_key_block
+from openssl_serve.errors import CertificateError, KeyMismatchError
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """A pair of the user's, proven to load. `warnings` are faults that do not stop a server."""
+
+    cert_path: Path
+    key_path: Path
+    facts: CertificateFacts
+    chain: tuple[CertificateFacts, ...]
+    """What the file holds after the leaf."""
+    password: str | None = field(default=None, repr=False)
+    warnings: tuple[str, ...] = ()
+    made_because: None = None
+
+
+def load_custom(cert: Path, key: Path, password: Callable[[], str | None] = lambda: None) -> Custom:
+    """Prove that a server can use *cert* (leaf first, then its chain) with *key*.
+
+    *password* is asked only for an encrypted key. Raises CertificateError: one line with the file.
+    """
+    cert, key = cert.expanduser(), key.expanduser()
+    try:
+        facts, *chain = read_chain(read_file(cert))
+    except CertificateError as error:
+        raise CertificateError(f"{cert}: {error}", *_hints(cert, str(error))) from error
+    block = read_key_block(key)
+    secret = password() if block.is_encrypted else None
+    try:
+        check_pair(cert, key, secret)
+    except KeyMismatchError as error:
+        number = _place_of_leaf([facts, *chain])
+        if number is None:
+            raise
+        raise KeyMismatchError(
+            f"{cert}: the server's certificate comes first, and here it is number {number} "
+            f"of {len(chain) + 1}",
+            *error.hints,
+        ) from error
+    return Custom(cert, key, facts, tuple(chain), secret, tuple(_warnings(cert, key, facts)))
+
+
+def _place_of_leaf(found: list[CertificateFacts]) -> int | None:
+    """Where the leaf is, counted from 1, if another certificate is before it."""
+    if not found[0].is_ca:
+        return None
+    return next((n for n, facts in enumerate(found, 1) if not facts.is_ca), None)
+
+
+def _warnings(cert: Path, key: Path, facts: CertificateFacts) -> list[str]:
+    now = dt.datetime.now(dt.UTC)
+    found = []
+    if facts.expired(now):
+        found.append(f"{cert} expired on {facts.not_after:%Y-%m-%d}, and clients will refuse it")
+    elif facts.not_before > now:
+        found.append(f"{cert} is not valid before {facts.not_before:%Y-%m-%d}")
+    if not facts.names:
+        found.append(f"{cert} has no SAN: browsers accept it for no host at all")
+    if "keyCertSign" in facts.extensions.key_usage or (facts.is_ca and not facts.is_self_signed):
+        found.append(f"{cert} is a CA's certificate, not a server's: Firefox will refuse it")
+    usages = facts.extensions.extended_key_usage
+    if usages and not {"serverAuth", "anyExtendedKeyUsage"} & set(usages):
+        found.append(f"{cert} is not for servers, but for {', '.join(usages)}")
+    if key.stat().st_mode & 0o077:
+        found.append(f"{key} can be read by others: chmod 600 {key}")
+    return found
+
+
+def _hints(cert: Path, message: str) -> list[str]:
+    if "DER" in message:
+        return [f"openssl x509 -inform DER -in {cert} -out {cert.stem}.pem"]
+    return []

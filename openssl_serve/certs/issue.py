@@ -1,0 +1,103 @@
+"""Making a key and a certificate in a work folder: the recipe, and the proof of what came out.
+
+Where the folder is, and what becomes of the files, is decided elsewhere (store.py).
+"""
+
+import datetime as dt
+import secrets
+from pathlib import Path
+
+from openssl_serve.certs.facts import CertificateFacts, read_facts_file
+from openssl_serve.certs.keys import check_pair
+from openssl_serve.certs.profile import CertificateProfile, KeyType, Shape
+from openssl_serve.errors import CertificateError, OpensslFailedError
+from openssl_serve.openssl import commands
+from openssl_serve.openssl.binary import Openssl, failure
+from openssl_serve.openssl.commands import CERTIFICATE, CONFIG, KEY, Issuer, Recipe, Step
+from openssl_serve.openssl.template import MAX_COMMON_NAME_LENGTH, render
+
+DEFAULT_KEY_TYPE = KeyType.P256
+"""Accepted by every client, and both made and used in a fraction of the time of RSA."""
+
+
+def new_serial() -> str:
+    """A serial number for openssl: positive, random, 16 bytes (RFC 5280 section 4.1.2.2).
+
+    Random, because Firefox refuses a second certificate with the same issuer and serial.
+    """
+    # The highest bit clear and the next one set: positive, and never shorter.
+    return f"0x{secrets.randbits(126) | 1 << 126:032x}"
+
+
+def recipe_for(
+    profile: CertificateProfile,
+    *,
+    issuer: Issuer | None = None,
+    new_key: bool = True,
+) -> Recipe:
+    """How to make a server certificate; without *new_key*, the key is in the folder already."""
+    first = profile.hosts[0].value
+    key_type = profile.key_type or DEFAULT_KEY_TYPE
+    config = render(
+        common_name=first if len(first) <= MAX_COMMON_NAME_LENGTH else "openssl-serve",
+        names=profile.hosts,
+        key_is_rsa=key_type.is_rsa,
+    )
+    steps = [commands.new_key(key_type.value)] if new_key else []
+    if issuer:
+        steps += commands.issued(issuer, Shape.LEAF.section, profile.days, new_serial())
+    else:
+        steps += commands.self_signed(Shape.SELF_SIGNED.section, profile.days, new_serial())
+    return Recipe(config, tuple(steps))
+
+
+def run_recipe(openssl: Openssl, recipe: Recipe, folder: Path) -> CertificateFacts:
+    """Follow *recipe* in *folder*; the facts of the certificate, its key proven to match.
+
+    The key is readable by its owner alone. Raises OpensslError, or OSError for the folder.
+    """
+    (folder / CONFIG).write_text(recipe.config, "utf-8")
+    for step in recipe.steps:
+        _run_step(openssl, step, folder)
+    # umask 077 has seen to it; but a key is not to depend on one flavour's manners.
+    (folder / KEY).chmod(0o600)
+    try:
+        facts = read_facts_file(folder / CERTIFICATE)
+        check_pair(folder / CERTIFICATE, folder / KEY)
+    except CertificateError as error:
+        name = str(error).replace(f"{folder}/", "")
+        raise OpensslFailedError(f"{openssl.path} made something unusable: {name}") from error
+    return facts
+
+
+def issue(
+    openssl: Openssl,
+    profile: CertificateProfile,
+    folder: Path,
+    *,
+    issuer: Issuer | None = None,
+    new_key: bool = True,
+) -> CertificateFacts:
+    """Make a server certificate in *folder*, and refuse it if it is not what was asked for."""
+    recipe = recipe_for(profile, issuer=issuer, new_key=new_key)
+    facts = run_recipe(openssl, recipe, folder)
+    missing = [str(host) for host in profile.hosts if not facts.covers(host)]
+    lifetime = facts.not_after - facts.not_before
+    if missing:
+        fault = f"is not valid for {', '.join(missing)}"
+    elif facts.shape is not (Shape.LEAF if issuer else Shape.SELF_SIGNED):
+        fault = "lacks extensions that were asked for"
+    # A second more or less: LibreSSL and OpenSSL count the last one differently.
+    elif abs(lifetime - dt.timedelta(days=profile.days)) > dt.timedelta(minutes=1):
+        fault = f"is valid for {lifetime.days} days, not {profile.days}"
+    else:
+        return facts
+    raise OpensslFailedError(f"{openssl.path} ({openssl.version}) made a certificate that {fault}")
+
+
+def _run_step(openssl: Openssl, step: Step, folder: Path) -> None:
+    output = openssl.run(*step.arguments, folder=folder)
+    made = folder / step.makes
+    # The exit code alone says little: LibreSSL leaves with 0 after "invalid command".
+    if output.exit_code != 0 or not made.is_file() or not made.stat().st_size:
+        raise failure(step.arguments[0], output)

@@ -1,0 +1,96 @@
+"""Private keys: of what type one is, and whether it belongs to a certificate.
+
+The secret never leaves OpenSSL: only the type and what is public are read here.
+"""
+
+import ssl
+from pathlib import Path
+
+from openssl_serve.certs import der, oids, pem
+from openssl_serve.certs.facts import read_chain, read_file
+from openssl_serve.certs.meaning import describe_curve
+from openssl_serve.certs.x509 import algorithm_of
+from openssl_serve.errors import CertificateError, KeyMismatchError
+
+
+def check_pair(certificate: Path, key: Path, password: str | None = None) -> None:
+    """Prove that the server can use *certificate* with *key*, by loading both as it does.
+
+    Raises KeyMismatchError when they do not belong together, CertificateError for anything else;
+    each names the file.
+    """
+
+    def passphrase() -> str:
+        if password is None:
+            raise CertificateError(
+                f"{key}: the key is encrypted, and no passphrase was given",
+                "--cert-key-password-file FILE, or OPENSSL_SERVE_KEY_PASSWORD",
+            )
+        return password
+
+    block = read_key_block(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key, passphrase)
+    except ssl.SSLError as error:
+        if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
+            raise _mismatch(certificate, key, block) from error
+        if block.is_encrypted:
+            raise CertificateError(f"{key}: the passphrase does not open the key") from error
+        if error.reason and error.reason.endswith(("TOO_SMALL", "TOO_WEAK")):
+            reason = error.reason.replace("_", " ").lower()
+            raise CertificateError(
+                f"{certificate}: too weak for this system's TLS ({reason})"
+            ) from error
+        raise CertificateError(f"{key}: the private key cannot be read") from error
+    except OSError as error:
+        raise CertificateError(f"{key}: {(error.strerror or str(error)).lower()}") from error
+
+
+def read_key_block(path: Path) -> pem.Block:
+    """The first private key in the file at *path*. Raises CertificateError."""
+    try:
+        data = read_file(path)
+    except CertificateError as error:
+        raise CertificateError(f"{path}: {error}") from error
+    found = pem.blocks(data)
+    for block in found:
+        if block.is_private_key:
+            return block
+    labels = ", ".join(dict.fromkeys(block.label for block in found))
+    if not data.strip():
+        what = "is empty"
+    elif labels:
+        what = f"holds no private key, but {labels}"
+    else:
+        what = "holds no private key in PEM form"
+    raise CertificateError(f"{path}: {what}")
+
+
+def describe_private_key(block: pem.Block) -> str | None:
+    """The type of a key as facts name it ("EC P-256", "RSA"); None when it cannot be seen."""
+    by_label = {"RSA PRIVATE KEY": "RSA", "EC PRIVATE KEY": "EC", "DSA PRIVATE KEY": "DSA"}
+    if block.is_encrypted or block.label in by_label:
+        return by_label.get(block.label)
+    try:
+        # PKCS #8 (RFC 5958): version, algorithm, key.
+        algorithm = list(der.children(der.read(block.der)))[1]
+        kind = oids.KEYS.get(algorithm_of(algorithm))
+        return describe_curve(algorithm) if kind == "EC" else kind
+    except (CertificateError, IndexError):
+        return None
+
+
+def _mismatch(certificate: Path, key: Path, block: pem.Block) -> KeyMismatchError:
+    facts = read_chain(read_file(certificate))[0]
+    has = describe_private_key(block)
+    if has and not facts.key.startswith(has):
+        hint = f"the certificate's public key is {facts.key}, the key is {has}"
+    else:
+        hint = (
+            f"these must print the same: openssl pkey -pubout -in {key}, and "
+            f"openssl x509 -pubkey -noout -in {certificate}"
+        )
+    return KeyMismatchError(
+        f"the key in {key} does not belong to the certificate in {certificate}", hint
+    )

@@ -1,0 +1,200 @@
+"""The openssl program: find it, know its version, run it; the only import of `sh`.
+
+What to ask of it is decided elsewhere (commands.py); whether it did that is judged by whoever
+asked, from the files that came out.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from openssl_serve.errors import (
+    OpensslError,
+    OpensslFailedError,
+    OpensslNotFoundError,
+    OpensslUnusableError,
+)
+from openssl_serve.hosts import shorten
+from openssl_serve.openssl.flavour import Version, parse_version
+
+VARIABLE = "OPENSSL_SERVE_OPENSSL"
+
+VERSION_TIMEOUT_S = 10
+TIMEOUT_S = 60
+"""An RSA key of 4096 bits takes 10 s on a slow, loaded board."""
+
+_OVERRIDDEN = ("OPENSSL_CONF_INCLUDE", "RANDFILE", "LANGUAGE")
+
+
+class Output(NamedTuple):
+    """What a run of openssl left behind, beside its files."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: str
+
+
+class Openssl:
+    """One openssl program. Found and asked for its version when first needed, not before.
+
+    *named* is a path or a name to look up, else `$OPENSSL_SERVE_OPENSSL`, else "openssl".
+    """
+
+    def __init__(self, named: str | None = None) -> None:
+        self._named = named or os.environ.get(VARIABLE) or "openssl"
+
+    @cached_property
+    def path(self) -> Path:
+        """The program. Raises OpensslNotFoundError."""
+        return _find(self._named)
+
+    @cached_property
+    def version(self) -> Version:
+        """Flavour and number. Raises OpensslNotFoundError, OpensslUnusableError."""
+        try:
+            output = self._run(("version",), Path("/"), VERSION_TIMEOUT_S)
+            return parse_version(output.stdout.decode("utf-8", "replace"), str(self.path))
+        except OpensslFailedError as error:
+            raise OpensslUnusableError(str(error), *self._hints()) from error
+        except OpensslUnusableError as error:
+            raise OpensslUnusableError(str(error), *self._hints()) from error
+
+    def run(self, *arguments: str, folder: Path, timeout_s: int = TIMEOUT_S) -> Output:
+        """Run openssl in *folder*, with its `openssl.cnf` if there is one.
+
+        Files that it makes are readable by the owner alone. The exit code is the caller's to
+        judge. Raises OpensslFailedError when it was killed, by the time limit or otherwise.
+        """
+        _ = self.version  # Refuses what is no openssl before it is asked for anything.
+        return self._run(arguments, folder, timeout_s)
+
+    def _run(self, arguments: tuple[str, ...], folder: Path, timeout_s: int) -> Output:
+        sh = _import_sh()
+        config = folder / "openssl.cnf"
+        environment = {k: v for k, v in os.environ.items() if k not in _OVERRIDDEN}
+        environment |= {
+            "LC_ALL": "C",
+            # Also read by the commands that have no -config option.
+            "OPENSSL_CONF": str(config) if config.exists() else os.devnull,
+        }
+
+        def before_exec() -> None:
+            # In the child, after the fork. sh has a _timeout of its own, but that makes every
+            # call wait for the next tenth of a second; an alarm survives exec and costs nothing.
+            import signal  # noqa: PLC0415
+
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+            signal.alarm(timeout_s)
+            os.umask(0o077)  # noqa: TID251 - the child's own; LibreSSL makes keys 0666 & ~umask
+
+        command = f"{self.path.name} {arguments[0]}"
+        try:
+            with Path(os.devnull).open("rb") as nothing:
+                result = sh.Command(str(self.path))(
+                    *arguments,
+                    _in=nothing,
+                    _tty_out=False,
+                    _truncate_exc=False,
+                    _return_cmd=True,
+                    _ok_code=range(256),
+                    _cwd=str(folder),
+                    _env=environment,
+                    _preexec_fn=before_exec,
+                )
+        except sh.SignalException as error:
+            raise OpensslFailedError(
+                f"{self.path}: {arguments[0]} did not end within {timeout_s} s"
+                if error.exit_code == -14
+                else f"{self.path}: {arguments[0]} was killed by signal {-error.exit_code}",
+                stderr=error.stderr.decode("utf-8", "replace"),
+            ) from error
+        except (sh.CommandNotFound, sh.ForkException, OSError) as error:
+            # The file exists and is executable, yet exec refuses it: another machine's binary.
+            raise OpensslUnusableError(
+                f"{command} cannot be started: {self.path}", *self._hints()
+            ) from error
+        return Output(result.exit_code, result.stdout, result.stderr.decode("utf-8", "replace"))
+
+    def _hints(self) -> list[str]:
+        """What to type instead of this program: the next one in PATH that works."""
+        if self._named != "openssl":
+            return [f"it was named by --openssl or ${VARIABLE}"]
+        for path in _candidates("openssl"):
+            if path.resolve() != self.path.resolve():
+                other = Openssl(str(path))
+                try:
+                    return [f"it is the first in PATH; {path} is {other.version}: --openssl {path}"]
+                except OpensslError:
+                    continue
+        return [f"name another: --openssl /path/to/openssl, or ${VARIABLE}"]
+
+
+def failure(step: str, output: Output) -> OpensslFailedError:
+    """The error for a *step* ("req") that did not do its work, in one line.
+
+    openssl reports "number:error:code:library:function:reason:file:line"; the reason is for
+    people, and all of it stays in `stderr`.
+    """
+    lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if ":error:" in line]
+    line = (errors or lines or ["it said nothing"])[0]
+    if errors and len(fields := line.split(":")) > 5:
+        line = fields[5] or line
+    return OpensslFailedError(
+        f"openssl {step} failed (exit {output.exit_code}): {shorten(line, 200)}",
+        stderr=output.stderr,
+    )
+
+
+def _find(named: str) -> Path:
+    if "/" in named:
+        path = Path(named).expanduser().absolute()
+        if path.is_dir():
+            raise OpensslNotFoundError(f"{path} is a folder, not the openssl program")
+        if not os.access(path, os.X_OK):
+            what = "is no executable file" if path.exists() else "does not exist"
+            raise OpensslNotFoundError(f"{path} {what}, and was named as the openssl program")
+        return path
+    for path in _candidates(named):
+        return path
+    raise OpensslNotFoundError(
+        f"no {named} program found in PATH",
+        _how_to_install(),
+        f"or name one: --openssl /path/to/openssl, or ${VARIABLE}",
+    )
+
+
+def _candidates(name: str) -> list[Path]:
+    # A relative entry of PATH (and "" is one) would run whatever lies in the served folder.
+    folders = [Path(entry) for entry in os.get_exec_path() if entry.startswith("/")]
+    paths = [folder / name for folder in folders]
+    return [path for path in paths if path.is_file() and os.access(path, os.X_OK)]
+
+
+def _how_to_install() -> str:
+    for tool, command in (
+        ("apt-get", "apt install openssl"),
+        ("dnf", "dnf install openssl"),
+        ("pacman", "pacman -S openssl"),
+        ("zypper", "zypper install openssl"),
+        ("apk", "apk add openssl"),
+        ("brew", "brew install openssl"),
+    ):
+        if _candidates(tool):
+            return f'install it: "{command}"'
+    return "install it with the package manager of this system"
+
+
+def _import_sh() -> Any:
+    """The module `sh`, imported when first needed: 75 ms, and a start rarely needs it."""
+    import glob  # noqa: PLC0415
+
+    original = glob.glob
+    try:
+        import sh  # noqa: PLC0415
+    finally:
+        # sh replaces glob.glob for the whole process, which is nobody's business but its own.
+        glob.glob = original
+    return sh

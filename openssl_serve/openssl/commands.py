@@ -1,0 +1,102 @@
+"""What openssl is asked: argument lists and the files that must come out; nothing runs here.
+
+Each works alike on OpenSSL 1.1.1 to 3.6 and LibreSSL 3.3 to 4.x: no -addext, no -noenc, no -ext,
+every extension spelled out in our own configuration, the serial ours. File names are relative
+to a work folder, so that a recipe can be run, or shown as a script.
+"""
+
+import shlex
+from dataclasses import dataclass
+
+CONFIG = "openssl.cnf"
+KEY = "key.pem"
+REQUEST = "request.pem"
+CERTIFICATE = "cert.pem"
+
+KEY_ARGUMENTS = {
+    "p256": ("EC", "ec_paramgen_curve:P-256", "ec_param_enc:named_curve"),
+    "p384": ("EC", "ec_paramgen_curve:P-384", "ec_param_enc:named_curve"),
+    "rsa2048": ("RSA", "rsa_keygen_bits:2048"),
+    "rsa3072": ("RSA", "rsa_keygen_bits:3072"),
+    "rsa4096": ("RSA", "rsa_keygen_bits:4096"),
+    "ed25519": ("ED25519",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of openssl, and the file that shows whether it did its work."""
+
+    arguments: tuple[str, ...]
+    makes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A configuration and the calls that make a certificate with it."""
+
+    config: str
+    steps: tuple[Step, ...]
+
+    def as_script(self) -> str:
+        """A shell script that does the same in an empty folder."""
+        calls = [f"openssl {shlex.join(step.arguments)}" for step in self.steps]
+        return "\n".join(
+            [
+                "umask 077",
+                f"cat >{CONFIG} <<'END'",
+                self.config.rstrip("\n"),
+                "END",
+                f"export LC_ALL=C OPENSSL_CONF=./{CONFIG}",
+                *calls,
+                "",
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """The files of a CA."""
+
+    certificate: str
+    key: str
+
+
+def new_key(kind: str) -> Step:
+    """Make an unencrypted private key (PKCS#8, PEM)."""
+    algorithm, *options = KEY_ARGUMENTS[kind]
+    arguments = ["genpkey", "-algorithm", algorithm]
+    for option in options:
+        arguments += ["-pkeyopt", option]
+    return Step((*arguments, "-out", KEY), KEY)
+
+
+def self_signed(section: str, days: int, serial: str) -> tuple[Step, ...]:
+    """Make a certificate signed by its own key, with the extensions of *section*."""
+    return (
+        Step(
+            (
+                *("req", "-new", "-x509", "-sha256", "-config", CONFIG, "-extensions", section),
+                *("-key", KEY, "-days", str(days), "-set_serial", serial, "-out", CERTIFICATE),
+            ),
+            CERTIFICATE,
+        ),
+    )
+
+
+def issued(issuer: Issuer, section: str, days: int, serial: str) -> tuple[Step, ...]:
+    """Make a request, and from it a certificate signed by *issuer*."""
+    return (
+        Step(
+            ("req", "-new", "-sha256", "-config", CONFIG, "-key", KEY, "-out", REQUEST),
+            REQUEST,
+        ),
+        Step(
+            (
+                *("x509", "-req", "-sha256", "-in", REQUEST, "-days", str(days)),
+                *("-CA", issuer.certificate, "-CAkey", issuer.key, "-set_serial", serial),
+                *("-extfile", CONFIG, "-extensions", section, "-out", CERTIFICATE),
+            ),
+            CERTIFICATE,
+        ),
+    )
