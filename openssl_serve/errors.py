@@ -75,8 +75,11 @@ class ListenError(OpensslServeError):
 
 
 class HttpError(OpensslServeError):
-    """Ends one request with `status`; never reaches the terminal."""
+    """Ends one request with `status` and these extra `fields`; never reaches the terminal."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(
+        self, status: int, message: str, fields: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.fields = fields

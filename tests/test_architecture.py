@@ -20,7 +20,7 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 
 # Within a floor, who may know whom: everything else on a floor is a stranger to its neighbours.
 NEIGHBOURS = {
-    ("hosts", "errors"), ("http1", "errors"), ("http1", "hosts"), ("pages", "errors"),
+    ("hosts", "errors"), ("http1", "errors"), ("http1", "hosts"), ("pages", "errors"), ("pages", "http1"),
     ("openssl", "paths"), ("openssl", "tools"), ("trust", "certs"),
     ("__main__", "cli"), ("cli", "__init__"), ("pytest_plugin", "__init__"),
 }  # fmt: skip

@@ -1,0 +1,136 @@
+"""A folder as seen through targets: what a target names in it, and what is never shown.
+
+The decision is taken on the decoded name and on the opened file, never on the raw target, so
+that no spelling of a name gets past it. Forbidden and missing are told apart by nobody.
+"""
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from openssl_serve.errors import HttpError, UsageError
+from openssl_serve.hosts import shorten
+
+SECRET_SUFFIXES = (b".key", b".pem", b".p12", b".pfx", b".jks", b".keystore")
+"""Of names that hold keys as a rule, in lower case."""
+
+_PUBLIC_DOT_NAME = b".well-known"
+"""RFC 8615: the one name with a dot that is there to be asked for."""
+
+NOT_FOUND = HttpError(404, "there is nothing here")
+"""Always the same words, for what is missing and for what is not shown."""
+
+Identity = tuple[int, int]
+"""Device and inode of a file."""
+
+
+class Opened(NamedTuple):
+    """A regular file, opened and found to be inside the folder; whoever has it closes `fd`."""
+
+    fd: int
+    path: bytes
+    status: os.stat_result
+
+
+@dataclass(frozen=True, slots=True)
+class FolderOptions:
+    """What of a folder is shown, and how."""
+
+    index: tuple[str, ...] = ("index.html", "index.htm")
+    """File names that stand for their folder, first found first."""
+    hidden: bool = False
+    """Whether dotfiles and key files are shown."""
+    listing: bool = True
+    """Whether a folder without an index file is listed."""
+
+
+class Folder:
+    """The tree below *root*. Raises UsageError when that is no folder that can be read."""
+
+    def __init__(self, root: Path, *, hidden: bool = False, never: Iterable[Path] = ()) -> None:
+        self._hidden = hidden
+        try:
+            self.root = os.fsencode(os.path.realpath(root, strict=True))
+            os.scandir(self.root).close()
+        except OSError as error:
+            raise UsageError(
+                f'cannot serve "{shorten(str(root))}": {error.strerror or error}',
+                "name a folder: openssl-serve path/to/folder",
+            ) from error
+        self._prefix = self.root.rstrip(b"/") + b"/"
+        self._never = {(status.st_dev, status.st_ino) for status in map(os.stat, never)}
+
+    def segments(self, target: bytes) -> list[bytes]:
+        """Decode the path of *target*, once, into names. Raises HttpError 400 or 404.
+
+        An empty last name means that the path ended with a slash.
+        """
+        path = target.partition(b"?")[0]
+        if b"%" in path:
+            path = unquote_to_bytes(path)
+            if b"\0" in path:
+                raise HttpError(400, "the target has a NUL")
+        names = path.split(b"/")
+        last = names[-1]
+        names = [name for name in names if name not in (b"", b".")]
+        if b".." in names or not all(map(self.shows, names)):
+            raise NOT_FOUND
+        if last in (b"", b"."):
+            names.append(b"")
+        return names
+
+    def shows(self, name: bytes) -> bool:
+        """Whether a file or folder of this *name* may be seen."""
+        if self._hidden:
+            return True
+        if name.startswith(b"."):
+            return name == _PUBLIC_DOT_NAME
+        return not name.lower().endswith(SECRET_SUFFIXES)
+
+    def path_of(self, names: Iterable[bytes]) -> bytes:
+        """Return the path of what *names* lead to; nothing is resolved."""
+        return self._prefix + b"/".join(names)
+
+    def contains(self, path: bytes) -> bool:
+        """Whether *path*, with all its links followed, is inside the folder."""
+        real = os.path.realpath(path)
+        return real == self.root or real.startswith(self._prefix)
+
+    def is_folder(self, path: bytes) -> bool:
+        """Whether *path* is a folder inside this one."""
+        return os.path.isdir(path) and self.contains(path)
+
+    def open(self, path: bytes) -> Opened:
+        """Open the regular file *path*; raises HttpError 404 for anything else.
+
+        The file is opened first and judged after, so that a link that changes in between gains
+        nothing: what `realpath` finds must be the very file that is open.
+        """
+        try:
+            # O_NONBLOCK: opening a FIFO would wait for its writer.
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        except (OSError, ValueError) as error:
+            raise NOT_FOUND from error
+        status = os.fstat(fd)
+        try:
+            identity = (status.st_dev, status.st_ino)
+            real = os.path.realpath(path)
+            found = os.stat(real)
+            allowed = (
+                stat.S_ISREG(status.st_mode)
+                and identity not in self._never
+                and real.startswith(self._prefix)
+                and identity == (found.st_dev, found.st_ino)
+                # A link may have a harmless name and lead to what is not shown.
+                and all(map(self.shows, real.removeprefix(self._prefix).split(b"/")))
+            )
+        except OSError:
+            allowed = False
+        if not allowed:
+            os.close(fd)
+            raise NOT_FOUND
+        return Opened(fd, path, status)

@@ -1,0 +1,50 @@
+"""Plain HTTP is sent to https at the same host and port, or refused."""
+
+from openssl_serve.handlers.authorities import Authorities
+from openssl_serve.http1.request import Request
+from openssl_serve.http1.response import Response
+from openssl_serve.http1.targets import encode_target, origin_form
+
+_NO_STORE = (b"Cache-Control", b"no-store")
+"""A browser keeps a bare 301 for ever, and tomorrow another project has this port."""
+
+
+class RedirectToHttps:
+    """301 for GET and HEAD; 308 for the rest, which keeps method and body (RFC 9110 15.4.9)."""
+
+    def __init__(self, authorities: Authorities) -> None:
+        self._authorities = authorities
+
+    def __call__(self, request: Request) -> Response:
+        """Redirect *request*; raises HttpError 400 or 421 when there is nowhere to."""
+        authority = self._authorities.of(request)
+        if authority is None:
+            # HTTP/1.0 without Host: only the certificate's first name can be meant.
+            place = self._authorities.hosts[0].in_url + f":{request.peer.port}"
+        else:
+            place = str(authority)
+        target = encode_target(origin_form(request.target))
+        location = b"https://" + place.encode("ascii") + target
+        return Response(
+            301 if request.method in (b"GET", b"HEAD") else 308,
+            ((b"Location", location), _NO_STORE, (b"Content-Type", b"text/plain; charset=utf-8")),
+            b"https: " + location + b"\n",
+        )
+
+
+class RefusePlain:
+    """Answers every plain request with 426, for those who want no redirect (`--plain-http`)."""
+
+    def __call__(self, _request: Request, /) -> Response:
+        """Refuse; RFC 9110 section 15.5.22 asks for Upgrade to name what is wanted."""
+        return Response(
+            426,
+            (
+                (b"Upgrade", b"TLS/1.2, HTTP/1.1"),
+                (b"Connection", b"Upgrade"),
+                _NO_STORE,
+                (b"Content-Type", b"text/plain; charset=utf-8"),
+            ),
+            b"only https is served here\n",
+            close=True,
+        )

@@ -1,0 +1,128 @@
+"""Values of fields: dates, entity tags, ranges, authorities; each rule with its section."""
+
+import re
+import time
+from calendar import timegm
+from typing import NamedTuple
+
+from openssl_serve.errors import InvalidHostError
+from openssl_serve.hosts import Host, parse_host
+
+_DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
+_MONTHS = (
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+)  # fmt: skip
+_ETAG = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_RANGE = re.compile(rb"bytes=[ \t]*(\d*)-(\d*)[ \t]*\Z", re.IGNORECASE)
+_MAX_DIGITS = 19
+"""Of a byte position: all of a 64-bit offset; more only makes int() work for an attacker."""
+
+
+class Range(NamedTuple):
+    """A satisfiable byte range: from `start` up to, not with, `stop`."""
+
+    start: int
+    stop: int
+
+
+def http_date(seconds: float) -> bytes:
+    """Write a POSIX time as IMF-fixdate (RFC 9110 section 5.6.7).
+
+    >>> http_date(784111777)
+    b'Sun, 06 Nov 1994 08:49:37 GMT'
+    """
+    # strftime's names follow the locale, and email.utils takes 10 ms to import.
+    year, month, day, hour, minute, second, weekday, *_ = time.gmtime(seconds)
+    return b"%s, %02d %s %04d %02d:%02d:%02d GMT" % (
+        _DAYS[weekday], day, _MONTHS[month - 1], year, hour, minute, second,
+    )  # fmt: skip
+
+
+def parse_http_date(value: bytes) -> int | None:
+    """Read an HTTP-date in any of the three forms of RFC 9110 section 5.6.7 as POSIX time.
+
+    >>> parse_http_date(b"Sunday, 06-Nov-94 08:49:37 GMT")
+    784111777
+    """
+    from email.utils import parsedate  # noqa: PLC0415  slow to import, and seldom asked for
+
+    try:
+        parts = parsedate(value.decode("ascii"))
+        return None if parts is None else timegm(parts)
+    except (ValueError, OverflowError):
+        return None
+
+
+def etag_listed(value: bytes, etag: bytes) -> bool:
+    """Whether If-None-Match's *value* names *etag*: `*`, or weak comparison (RFC 9110 13.1.2).
+
+    >>> etag_listed(b'W/"a", "b"', b'"a"'), etag_listed(b'"c"', b'"a"')
+    (True, False)
+    """
+    if value.strip() == b"*":
+        return True
+    return etag.removeprefix(b"W/") in _ETAG.findall(value)
+
+
+def parse_range(value: bytes, size: int) -> Range | None:
+    """The one byte range of *value* in a content of *size* bytes; None when it is to be ignored.
+
+    Raises ValueError when it cannot be satisfied (416). Several ranges and other units are
+    ignored, as RFC 9110 section 14.2 allows.
+
+    >>> parse_range(b"bytes=2-", 10), parse_range(b"bytes=-3", 10), parse_range(b"items=1-2", 10)
+    (Range(start=2, stop=10), Range(start=7, stop=10), None)
+    """
+    match = _RANGE.match(value)
+    if match is None:
+        return None
+    first, last = match.groups()
+    if len(first) > _MAX_DIGITS or len(last) > _MAX_DIGITS or not (first or last):
+        raise ValueError("unsatisfiable")
+    if not first:
+        start, stop = max(0, size - int(last)), size
+    else:
+        start, stop = int(first), min(size, int(last) + 1) if last else size
+        if last and int(last) < int(first):
+            # Section 14.1.1 calls this invalid, so the field is ignored.
+            return None
+    if start >= stop:
+        raise ValueError("unsatisfiable")
+    return Range(start, stop)
+
+
+class Authority(NamedTuple):
+    """A host with the port that was written beside it, if any (RFC 3986 section 3.2)."""
+
+    host: Host
+    port: int | None
+
+    def __str__(self) -> str:
+        return self.host.in_url if self.port is None else f"{self.host.in_url}:{self.port}"
+
+
+def parse_authority(value: bytes) -> Authority | None:
+    """Read a Host field or the authority of a target; None if it is not a valid one.
+
+    >>> str(parse_authority(b"[::1]:8443")), str(parse_authority(b"Dev.local"))
+    ('[::1]:8443', 'dev.local')
+    >>> parse_authority(b"user@dev.local") is None
+    True
+    """
+    text = value.decode("latin-1")
+    host, colon, port = text.rpartition(":")
+    if not colon or port.endswith("]"):
+        host, port = text, ""
+    elif not port:
+        return None
+    if ":" in host and not host.startswith("["):
+        return None
+    if port and not (port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 65535):
+        return None
+    try:
+        parsed = parse_host(host)
+    except InvalidHostError:
+        return None
+    if not host.isascii() or parsed.is_wildcard:
+        return None
+    return Authority(parsed, int(port) if port else None)

@@ -1,0 +1,204 @@
+"""Requests: the bytes of a connection in, `Request` values out. Framing is llhttp's, by httptools.
+
+llhttp refuses what smuggling is made of: bare CR or LF, a space before the colon, obs-fold,
+Content-Length together with Transfer-Encoding or twice or not of digits alone, chunk sizes that
+are not plain hexadecimal. What it leaves to its callers is refused here: versions, Host, other
+codings, targets that no server can answer, sizes.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from openssl_serve.errors import HttpError
+
+MAX_TARGET_LENGTH = 8192
+"""Bytes; RFC 9112 section 3 asks for at least 8000."""
+
+MAX_HEAD_LENGTH = 32_768
+"""Bytes of request line and fields beyond the first read, as nginx (4 times 8 KiB) has it."""
+
+MAX_FIELDS = 100
+"""As Apache, which has the smallest count of the common servers; a browser sends about 20."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Both ends of a connection: what a handler may want to know of it."""
+
+    client: str
+    """The client's address; empty on a Unix socket."""
+    local: str
+    """The address that the client connected to; empty on a Unix socket."""
+    port: int
+    """The TCP port that the client connected to; 0 on a Unix socket."""
+    secure: bool
+    """Whether it speaks TLS."""
+
+
+class Request:
+    """One request, in the bytes of the wire. `fields` keeps order and case."""
+
+    __slots__ = (
+        "complete", "fields", "keep_alive", "method", "peer", "target", "upgrade", "values",
+        "version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        fields: list[tuple[bytes, bytes]],
+        peer: Peer,
+        version: str = "1.1",
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.peer = peer
+        self.version = version
+        """Of HTTP: "1.1" or "1.0"."""
+        self.keep_alive = True
+        self.upgrade = False
+        self.complete = False
+        """Whether all of the body, if any, has arrived."""
+        self.values = {name.lower(): value for name, value in fields}
+        """By lower-case name; a repeated field's values joined with commas (RFC 9110 5.3)."""
+        if len(self.values) < len(fields):
+            self.values.clear()
+            for name, value in fields:
+                key = name.lower()
+                known = self.values.get(key)
+                self.values[key] = value if known is None else known + b", " + value
+
+    def get(self, name: bytes) -> bytes | None:
+        """Return the value of the field with this lower-case *name*."""
+        return self.values.get(name)
+
+
+class RequestParser:
+    """Parses one connection's requests. Feed it; take from `ready`; look at `refusal` after those.
+
+    `ready` gets a request as soon as its head is there. Bodies are discarded (no handler reads
+    one yet); `discarded` counts what was, in bytes, since the last head.
+    """
+
+    __slots__ = (
+        "_fields", "_llhttp", "_open_head", "_peer", "_request", "_target",
+        "discarded", "in_head", "ready", "refusal",
+    )  # fmt: skip
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._llhttp: HttpRequestParser | None = HttpRequestParser(self)
+        self._target = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._request: Request | None = None
+        self._open_head = 0
+        self.in_head = False
+        """Whether a request has begun and its head is not complete."""
+        self.ready: deque[Request] = deque()
+        self.refusal: HttpError | None = None
+        self.discarded = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next *data* of the connection; nothing more after a refusal or an upgrade."""
+        llhttp = self._llhttp
+        if llhttp is None:
+            return
+        if self.in_head:
+            self._open_head += len(data)
+        else:
+            self._open_head = 0
+        try:
+            llhttp.feed_data(data)
+        except HttpParserUpgrade:
+            # What follows is another protocol, and no handler speaks one.
+            self._llhttp = None
+        except HttpParserError as error:
+            self._llhttp = None
+            # Bytes after a request that ends the connection are not an answerable request.
+            if self._request is None or self._request.keep_alive or self.in_head:
+                self._refuse(HttpError(400, f"malformed request: {error}"))
+        if self.in_head and self.refusal is None:
+            if len(self._target) > MAX_TARGET_LENGTH:
+                self._refuse(HttpError(414, "the target is too long"))
+            elif self._open_head > MAX_HEAD_LENGTH or len(self._fields) > MAX_FIELDS:
+                self._refuse(HttpError(431, "the fields are too large"))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether what comes now is no request: after a refusal, an upgrade, a last request."""
+        return self._llhttp is None
+
+    def close(self) -> None:
+        """Let go of llhttp, which holds this object and would wait for the cycle collector."""
+        self._llhttp = None
+
+    def _refuse(self, error: HttpError) -> None:
+        self.refusal = self.refusal or error
+        self._llhttp = None
+
+    # What llhttp calls, by name.
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._fields = []
+        self.in_head = True
+
+    def on_url(self, part: bytes) -> None:
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # After the head these are trailers; nothing here wants them (RFC 9110 section 6.5.1).
+        if self.in_head:
+            self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.in_head = False
+        self.discarded = 0
+        llhttp = self._llhttp
+        if llhttp is None or self.refusal is not None:
+            return
+        version = llhttp.get_http_version()
+        request = Request(llhttp.get_method(), self._target, self._fields, self._peer, version)
+        self.refusal = fault(request)
+        if self.refusal is None:
+            request.keep_alive = llhttp.should_keep_alive()
+            request.upgrade = llhttp.should_upgrade()
+            self._request = request
+            self.ready.append(request)
+
+    def on_body(self, part: bytes) -> None:
+        self.discarded += len(part)
+
+    def on_message_complete(self) -> None:
+        if self._request is not None:
+            self._request.complete = True
+
+
+def fault(request: Request) -> HttpError | None:
+    """What llhttp let pass and still must not be answered, or None."""
+    values, version = request.values, request.version
+    if version not in ("1.1", "1.0"):
+        if version == "0.9":
+            return HttpError(400, "HTTP/0.9 is not spoken here")
+        return HttpError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+    if len(request.fields) > MAX_FIELDS:
+        return HttpError(431, "too many fields")
+    if len(request.target) > MAX_TARGET_LENGTH:
+        return HttpError(414, "the target is too long")
+    coding = values.get(b"transfer-encoding")
+    if coding is not None:
+        if version == "1.0":
+            # RFC 9112 section 6.1: faulty framing, as an HTTP/1.0 hop may have read it otherwise.
+            return HttpError(400, "Transfer-Encoding in HTTP/1.0")
+        if coding.lower() != b"chunked":
+            return HttpError(501, "of transfer codings only chunked is understood")
+    if b"host" not in values:
+        # RFC 9112 section 3.2: a 1.1 request without Host, or with two, gets 400.
+        return HttpError(400, "no Host") if version == "1.1" else None
+    if sum(name.lower() == b"host" for name, _ in request.fields) > 1:
+        return HttpError(400, "more than one Host")
+    return None

@@ -1,0 +1,1 @@
+"""The polyglot server: one port, one loop, HTTP and TLS. Knows neither certificates nor openssl."""

@@ -1,0 +1,418 @@
+"""One connection as a state machine over a non-blocking socket.
+
+    SNIFFING → HANDSHAKING → READING ⇄ WORKING
+        └──────────────────────↑  ⇅      │
+                             WRITING ←───┘ → LINGERING → closed
+
+The loop calls `on_ready` when the socket can be read or written, as the state wants, and
+`on_deadline` when the state has lasted too long. Nothing here blocks and nothing here waits.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable
+from enum import Enum
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import TYPE_CHECKING, Protocol
+
+from openssl_serve.errors import HttpError
+from openssl_serve.http1.request import Peer, Request, RequestParser
+from openssl_serve.http1.response import FileBody, Response
+from openssl_serve.server.access_log import Access
+from openssl_serve.server.offload import Offload
+from openssl_serve.sniff import Protocol as Spoken
+from openssl_serve.sniff import sniff
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from openssl_serve.server.polyglot import PolyglotServer
+
+READ_SIZE = 16_384
+"""Bytes: one TLS record at the most (RFC 8446 section 5.1)."""
+
+WRITE_BUDGET = 1_048_576
+"""Bytes that one connection may send in one turn of the loop, so that all get their turn."""
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class State(Enum):
+    """What a connection is doing; see the module's picture."""
+
+    SNIFFING = "sniffing"
+    HANDSHAKING = "handshaking"
+    READING = "reading"
+    WORKING = "working"
+    WRITING = "writing"
+    LINGERING = "lingering"
+    CLOSED = "closed"
+
+
+class Handler(Protocol):
+    """Answers requests; called in the loop, so it must not block (return an Offload then)."""
+
+    def __call__(self, request: Request, /) -> Response | Offload:
+        """Answer *request*; HttpError becomes an error page, any other error a 500."""
+
+
+class Connection:
+    """One client, from accept to close."""
+
+    __slots__ = (
+        "_began", "_blocked", "_body", "_out", "_parser", "_request", "_response", "_send_some",
+        "_server", "_socket", "_take_some", "deadline", "fd", "on_ready", "peer", "state",
+        "watched",
+    )  # fmt: skip
+
+    def __init__(self, server: "PolyglotServer", sock: socket.socket, client: str) -> None:
+        self._server = server
+        self._socket: socket.socket | ssl.SSLSocket = sock
+        self._take_some: Callable[[int], bytes] = sock.recv
+        self._send_some: Callable[[bytes | memoryview], int] = sock.send
+        self._parser: RequestParser | None = None
+        self._request: Request | None = None
+        self._response: Response | None = None
+        self._out: bytes | memoryview = b""
+        self._body: FileBody | None = None
+        self._blocked = False
+        self._began = 0.0
+        self.fd = sock.fileno()
+        self.watched = 0
+        """The selector's events that this connection waits for; kept by the server."""
+        self.peer = Peer(client, "", 0, secure=False)
+        self.state = State.SNIFFING
+        self.deadline = server.now + server.limits.first_byte_timeout_s
+        self.on_ready: Callable[[], None] = self._sniff
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way, so that closing loses nothing."""
+        if self.state in (State.SNIFFING, State.HANDSHAKING):
+            return True
+        return self.state is State.READING and not (self._parser and self._parser.in_head)
+
+    # From the first byte to the first request.
+
+    def _sniff(self) -> None:
+        try:
+            first = self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        spoken = sniff(first)
+        if spoken is Spoken.TLS:
+            self._begin_handshake()
+        elif spoken is Spoken.HTTP:
+            self._begin_reading(secure=False)
+            self._read()
+        elif spoken is Spoken.UNKNOWN:
+            self._begin_reading(secure=False)
+            self._refuse(HttpError(400, "this port speaks HTTP and TLS"))
+        else:
+            self.close()
+
+    def _begin_handshake(self) -> None:
+        try:
+            self._socket = self._server.contexts.current().wrap_socket(
+                self._socket, server_side=True, do_handshake_on_connect=False
+            )
+        except OSError:
+            # The client has already gone.
+            self.close()
+            return
+        self.state = State.HANDSHAKING
+        self.deadline = self._server.now + self._server.limits.handshake_timeout_s
+        self.on_ready = self._handshake
+        self._handshake()
+
+    def _handshake(self) -> None:
+        sock = self._socket
+        assert isinstance(sock, ssl.SSLSocket)
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._server.watch(self, EVENT_READ)
+            return
+        except ssl.SSLWantWriteError:
+            self._server.watch(self, EVENT_WRITE)
+            return
+        except OSError as error:
+            self._server.handshake_failed(self.peer.client, error)
+            self.close()
+            return
+        self._take_some = sock.read
+        self._send_some = sock.write
+        self._server.watch(self, EVENT_READ)
+        self._begin_reading(secure=True)
+        # The request often comes with the client's Finished.
+        self._read()
+
+    def _begin_reading(self, *, secure: bool) -> None:
+        local = self._server.local_address(self._socket)
+        self.peer = Peer(self.peer.client, local[0], local[1], secure=secure)
+        self._parser = RequestParser(self.peer)
+        self.state = State.READING
+        self.deadline = self._server.now + self._server.limits.idle_timeout_s
+        self.on_ready = self._read
+
+    # Requests.
+
+    def _read(self) -> None:
+        parser = self._parser
+        assert parser is not None
+        while self.state is State.READING:
+            try:
+                data = self._take_some(READ_SIZE)
+            except WOULD_BLOCK:
+                return
+            except OSError:
+                self.close()
+                return
+            if not data:
+                self.close()
+                return
+            was_idle = not parser.in_head
+            parser.feed(data)
+            self._answer_ready(parser)
+            if parser.in_head and was_idle:
+                self.deadline = self._server.now + self._server.limits.head_timeout_s
+            # OpenSSL may hold more of the stream already decrypted, which no selector sees.
+            if not self.peer.secure or not self._socket.pending():  # type: ignore[union-attr]
+                return
+
+    def _answer_ready(self, parser: RequestParser) -> None:
+        """Answer, in their order, the requests that have arrived, while the client takes them."""
+        ready = parser.ready
+        while ready and self.state is State.READING:
+            self._answer(ready.popleft())
+        if self.state is State.READING:
+            if parser.refusal is not None:
+                self._refuse(parser.refusal)
+            elif parser.discarded > self._server.limits.max_discarded_body:
+                self._end(expecting_more=True)
+
+    def _answer(self, request: Request) -> None:
+        server = self._server
+        self._request = request
+        self._began = server.now
+        handler = server.handlers.secure if request.peer.secure else server.handlers.plain
+        try:
+            answer = handler(request)
+        except HttpError as error:
+            answer = server.error_response(request, error)
+        except Exception as error:  # noqa: BLE001  one request's fault must not end the others
+            answer = server.handler_failed(request, error)
+        if isinstance(answer, Offload):
+            self.state = State.WORKING
+            self.deadline = float("inf")
+            server.watch(self, 0)
+            server.pool.submit(answer.work, self._worked)
+        else:
+            self._respond(answer)
+
+    def _worked(self, future: "Future[Response]") -> None:
+        """Go on, in the loop, with what a thread has made."""
+        request = self._request
+        if request is None:
+            return
+        try:
+            response = future.result()
+        except HttpError as error:
+            response = self._server.error_response(request, error)
+        except Exception as error:  # noqa: BLE001  as in _answer
+            response = self._server.handler_failed(request, error)
+        self._server.watch(self, EVENT_READ)
+        self._respond(response)
+        if self.state is State.READING:
+            self._go_on()
+
+    def _refuse(self, error: HttpError) -> None:
+        """Answer what was no request, and end the connection."""
+        request = Request(b"GET", b"", [], self.peer)
+        request.keep_alive = False
+        self._request = request
+        self._began = self._server.now
+        self._respond(self._server.error_response(request, error))
+
+    # Responses.
+
+    def _respond(self, response: Response) -> None:
+        request = self._request
+        assert request is not None
+        if response.close or self._server.draining or not self._can_go_on(request):
+            request.keep_alive = False
+        if not request.keep_alive:
+            last = b"Connection: close\r\n\r\n"
+        elif request.version == "1.0":
+            last = b"Connection: keep-alive\r\n\r\n"
+        else:
+            last = b"\r\n"
+        content: bytes = b""
+        if request.method == b"HEAD" or response.status == 304:
+            response.discard()
+        elif isinstance(response.body, FileBody):
+            self._body = response.body
+        else:
+            content = response.body
+        self._response = response
+        self._out = b"".join((response.head, self._server.date_line, last, content))
+        self.state = State.WRITING
+        self._write()
+
+    def _can_go_on(self, request: Request) -> bool:
+        """Whether, after this request, the stream is still where a request can begin.
+
+        Not in another protocol, and not in a body that is too long to read in vain, or that a
+        client waiting for 100 will not send (RFC 9110 section 10.1.1).
+        """
+        if request.upgrade:
+            return False
+        if request.complete:
+            return True
+        length = request.get(b"content-length")
+        return (
+            length is not None
+            and request.get(b"expect") is None
+            and int(length) <= self._server.limits.max_discarded_body
+        )
+
+    def _write(self) -> None:
+        budget = WRITE_BUDGET
+        out = self._out
+        try:
+            while budget > 0:
+                if not out:
+                    if self._body is None or not self._body.left:
+                        break
+                    out = self._body.read_piece()
+                    if not out:
+                        # The file shrank. Ending short tells the client; padding would be a lie.
+                        self.close()
+                        return
+                sent = self._send_some(out)
+                budget -= sent
+                out = memoryview(out)[sent:] if sent < len(out) else b""
+        except WOULD_BLOCK:
+            pass
+        except OSError:
+            self.close()
+            return
+        self._out = out
+        if not out and (self._body is None or not self._body.left):
+            self._finish_response()
+            return
+        self.deadline = self._server.now + self._server.limits.write_timeout_s
+        if not self._blocked:
+            self._blocked = True
+            self.on_ready = self._write
+            self._server.watch(self, EVENT_WRITE)
+
+    def _finish_response(self) -> None:
+        server, request, response = self._server, self._request, self._response
+        assert request is not None
+        assert response is not None
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+        server.log.access(
+            Access(
+                self.peer.client, self.peer.secure, request.method, request.target,
+                response.status, response.length, server.clock() - self._began,
+            )
+        )  # fmt: skip
+        self._request = self._response = None
+        if not request.keep_alive:
+            self._end(expecting_more=not request.complete or request.upgrade)
+            return
+        self.state = State.READING
+        limits = server.limits
+        self.deadline = server.now + (
+            limits.idle_timeout_s if request.complete else limits.body_timeout_s
+        )
+        if self._blocked:
+            self._blocked = False
+            self.on_ready = self._read
+            server.watch(self, EVENT_READ)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Answer what came while a response was made or sent: the socket may stay silent now."""
+        parser = self._parser
+        assert parser is not None
+        self._answer_ready(parser)
+        if self.state is State.READING and self.peer.secure:
+            self._read()
+
+    # The end.
+
+    def on_deadline(self) -> None:
+        """End what has lasted too long."""
+        if self.state is State.READING and self._parser is not None and self._parser.in_head:
+            self._refuse(HttpError(408, "the request took too long"))
+        elif self.state is State.READING:
+            self._end(expecting_more=False)
+        else:
+            self.close()
+
+    def drain(self) -> None:
+        """Close now if nothing is under way, else after the response."""
+        if self.is_idle:
+            self._end(expecting_more=False)
+
+    def _end(self, *, expecting_more: bool) -> None:
+        """Close, politely: the client learns that nothing was cut off.
+
+        When more is *expected* from it, what comes is taken and dropped for a while: closing over
+        unread bytes resets the connection and can destroy the response (RFC 9112 section 9.6).
+        """
+        parser = self._parser
+        expecting_more = expecting_more or (parser is not None and parser.stopped)
+        try:
+            if isinstance(self._socket, ssl.SSLSocket):
+                # Sends close_notify; the client's own need not be waited for.
+                self._socket.unwrap()
+        except (*WOULD_BLOCK, OSError, ValueError):
+            pass
+        if not expecting_more:
+            self.close()
+            return
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+            return
+        self._take_some = self._socket.recv
+        self.state = State.LINGERING
+        self.deadline = self._server.now + self._server.limits.linger_timeout_s
+        self.on_ready = self._drop
+        self._server.watch(self, EVENT_READ)
+
+    def _drop(self) -> None:
+        try:
+            if not self._take_some(READ_SIZE):
+                self.close()
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        """Give everything back at once; harmless when done before."""
+        if self.state is State.CLOSED:
+            return
+        self.state = State.CLOSED
+        self._server.forget(self)
+        if self._body is not None:
+            self._body.close()
+        if self._parser is not None:
+            self._parser.close()
+        # Bound methods of this object, kept in it, would leave it to the cycle collector.
+        self.on_ready = _nothing
+        self._socket.close()
+
+
+def _nothing() -> None:
+    """What a closed connection does."""

@@ -1,0 +1,73 @@
+"""TLS contexts: how a certificate and key become what the server shakes hands with."""
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+# Mozilla's "intermediate" profile (wiki.mozilla.org/Security/Server_Side_TLS), the part of
+# TLS 1.2 with forward secrecy and AEAD; TLS 1.3 has its own three suites.
+TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
+
+
+class ContextProvider(Protocol):
+    """Where the server gets the context for each new connection."""
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context to use now; called for every TLS connection, so it must be quick."""
+
+
+class FixedContext:
+    """One context for as long as the server runs."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+
+    def current(self) -> ssl.SSLContext:
+        """Return the one context."""
+        return self._context
+
+
+def make_context(
+    cert_path: Path, key_path: Path, password: Callable[[], str] | None = None
+) -> ssl.SSLContext:
+    """Return a server context for TLS 1.2 and later; ALPN offers http/1.1.
+
+    Raises OSError (ssl.SSLError among them) when the pair cannot be loaded.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(TLS12_CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    # Without a password callback OpenSSL would ask on the terminal, in its own words.
+    context.load_cert_chain(cert_path, key_path, password or (lambda: ""))
+    return context
+
+
+_ALERTS = {
+    "unknown ca": "it does not know the issuer",
+    "bad certificate": "it finds the certificate bad",
+    "certificate unknown": "it does not accept the certificate",
+    "certificate expired": "it finds the certificate expired",
+    "unsupported certificate": "it does not support this kind of certificate",
+}
+
+
+def refusal(error: OSError) -> str | None:
+    """Say why a client broke off the handshake, or None where nobody could learn from it.
+
+    Browsers send these alerts until their user has accepted the certificate; a port scanner's
+    garbage and a client that hangs up are no news.
+    """
+    if not isinstance(error, ssl.SSLError):
+        return None
+    reason = (error.reason or "").lower().replace("_", " ")
+    for alert, meaning in _ALERTS.items():
+        if reason.endswith(f"alert {alert}"):
+            return f"refused the certificate: {meaning} (TLS alert: {alert})"
+    if reason == "unsupported protocol":
+        return "speaks no TLS version that is served here (1.2 and 1.3)"
+    if reason == "no shared cipher":
+        return "shares no cipher suite with this server"
+    return None

@@ -1,0 +1,97 @@
+"""Ports: turning an address into one to bind, and explaining why that failed."""
+
+import errno
+import os
+import resource
+import socket
+from pathlib import Path
+from typing import Any
+
+from openssl_serve.errors import ListenError
+from openssl_serve.hosts import Address
+
+_LISTEN = "0A"
+"""TCP_LISTEN in the kernel's tables (include/net/tcp_states.h)."""
+
+
+def resolve(address: Address) -> tuple[int, Any]:
+    """Return the address family and the socket address to bind for *address*.
+
+    Raises ListenError when the host is no address of this machine's resolver.
+    """
+    try:
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ListenError(
+            f"cannot listen on {address}: {error.strerror or error}",
+            f"this machine only: --bind-addr 127.0.0.1:{address.port}",
+        ) from error
+    # An IPv4 address first: it is what "localhost" means to most clients.
+    family, *_, where = min(found, key=lambda info: info[0] != socket.AF_INET)
+    return family, where
+
+
+def listen_error(address: Address, error: OSError) -> ListenError:
+    """Say why *address* could not be bound, and what to type instead."""
+    if error.errno == errno.EADDRINUSE:
+        holder = find_holder(address.port)
+        return ListenError(
+            f"port {address.port} on {address.host} is in use" + (f" ({holder})" if holder else ""),
+            "--port 0 takes any free port",
+        )
+    if error.errno == errno.EACCES:
+        return ListenError(
+            f"no right to listen on {address}: ports below 1024 are kept for the administrator",
+            "--port 8443, or any other from 1024 on",
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return ListenError(
+            f"cannot listen on {address}: {address.host} is no address of this machine",
+            f"this machine only: --bind-addr 127.0.0.1:{address.port}",
+            f"the whole network: --bind-addr 0.0.0.0:{address.port}",
+        )
+    return ListenError(f"cannot listen on {address}: {error.strerror or error}")
+
+
+def find_holder(port: int) -> str | None:
+    """Name the process that listens on *port* ("python3, pid 4242"), where the system tells.
+
+    Linux does, in /proc, for processes of the same user (for root, of all).
+    """
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            words = line.split()
+            if words[3] == _LISTEN and int(words[1].rpartition(":")[2], 16) == port:
+                inodes.add(f"socket:[{words[9]}]")
+    if not inodes:
+        return None
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal():
+            continue
+        try:
+            if any(os.readlink(fd) in inodes for fd in (process / "fd").iterdir()):
+                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                return f"{name}, pid {process.name}"
+        except OSError:
+            # Gone meanwhile, or another user's.
+            continue
+    return None
+
+
+def raise_open_files() -> int:
+    """Raise this process's limit on open files as far as it may; return the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS refuses more than OPEN_MAX (10240) where the hard limit says infinity.
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if wanted > soft:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):
+            return soft
+        return wanted
+    return soft
