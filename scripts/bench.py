@@ -1,0 +1,9 @@
+# noqa: INP001 (scripts are no package; python puts this folder on the path)
+"""Where scripts/bench enters; everything it does lives in the benchmarks package beside it."""
+
+import sys
+
+from benchmarks.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

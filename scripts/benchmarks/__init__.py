@@ -1,0 +1,6 @@
+"""Our server and its peers, measured side by side in one run.
+
+`command` has the options, `rounds` the order of work, `peers` how each server is started,
+`processes` starting, stopping and weighing them, `loads` the measurements, `client` those clients
+that run as processes of their own, `figures` what is measured and aimed at, `table` the output.
+"""

@@ -1,0 +1,188 @@
+"""The measurements: what is done to a running server, and how a figure is read from it."""
+
+import http.client
+import re
+import shutil
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from benchmarks import client
+from benchmarks.peers import Peer, Site
+from benchmarks.processes import BenchError, Server, run_load
+
+SMALL, SMALL_BYTES = "f.txt", 1024
+LARGE, LARGE_BYTES = "big.bin", 100_000_000
+
+CONNECTIONS = 32
+START_TIMEOUT_S = 20.0
+GRACE_S = 60.0
+"""What a load may take beyond its own duration: the slowest server has one download to finish."""
+
+
+@dataclass(slots=True)
+class Target:
+    """One server that is up, and how long it is to be measured each time."""
+
+    peer: Peer
+    site: Site
+    server: Server
+    seconds: int
+    start_again: Callable[[], float]
+    """Starts another instance, ends it, and gives the milliseconds to its first response."""
+    starts: int
+    details: list[dict[str, float | str]] = field(default_factory=list)
+
+    @property
+    def plain_port(self) -> int:
+        """Where plain HTTP is answered."""
+        return self.site.tls_port if self.peer.one_port else self.site.plain_port
+
+
+def await_response(site: Site, server: Server, begun: float) -> float:
+    """Ask over HTTPS until a complete answer has come; give the milliseconds since *begun*."""
+    tls = client.context()
+    buffer = bytearray(4 * SMALL_BYTES)
+    while True:
+        try:
+            received = client.fetch(tls, site.tls_port, f"/{SMALL}", buffer)
+        except OSError as error:
+            server.check_alive()
+            if time.monotonic() > begun + START_TIMEOUT_S:
+                raise BenchError(f"no answer after {START_TIMEOUT_S:g} s: {error}") from error
+            time.sleep(0.0005)
+        else:
+            if received <= SMALL_BYTES:
+                raise BenchError(f"{received} bytes are no complete answer")
+            return (time.monotonic() - begun) * 1000
+
+
+def check_answers(target: Target) -> None:
+    """Raise BenchError unless certificate, file and redirect are what is to be measured."""
+    site = target.site
+    trusted = ssl.create_default_context(cafile=site.certificate)
+    secure = http.client.HTTPSConnection("127.0.0.1", site.tls_port, timeout=10, context=trusted)
+    body = _get(secure, 200).read()
+    if body != (site.folder / SMALL).read_bytes():
+        raise BenchError(f"https://127.0.0.1:{site.tls_port}/{SMALL} is not the file")
+    secure.close()
+    if target.peer.redirects:
+        plain = http.client.HTTPConnection("127.0.0.1", target.plain_port, timeout=10)
+        location = _get(plain, 301).getheader("Location")
+        plain.close()
+        if location != f"https://127.0.0.1:{site.tls_port}/{SMALL}":
+            raise BenchError(f"the redirect leads to {location}")
+
+
+def _get(connection: http.client.HTTPConnection, status: int) -> http.client.HTTPResponse:
+    try:
+        connection.request("GET", f"/{SMALL}")
+        response = connection.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        raise BenchError(f"no answer to a GET: {error!r}") from error
+    if response.status != status:
+        raise BenchError(f"status {response.status} where {status} was expected")
+    return response
+
+
+def keep_alive(target: Target) -> dict[str, float | None]:
+    """Request the small file over connections that stay."""
+    return {"keep-alive": _wrk(target, f"https://127.0.0.1:{target.site.tls_port}/{SMALL}")}
+
+
+def redirects(target: Target) -> dict[str, float | None]:
+    """Request it over plain HTTP, where the answer is a redirect."""
+    if not target.peer.redirects:
+        return {"redirects": None}
+    return {"redirects": _wrk(target, f"http://127.0.0.1:{target.plain_port}/{SMALL}")}
+
+
+def connections(target: Target) -> dict[str, float | None]:
+    """Make new TLS connections with a full handshake and one request each."""
+    before = target.server.cpu_seconds()
+    count, seconds = _client(target, "connections", SMALL, SMALL_BYTES)
+    after = target.server.cpu_seconds()
+    if not count:
+        raise BenchError("no connection was answered")
+    cpu = None if before is None or after is None else (after - before) / count * 1000
+    return {"connections": count / seconds, "connection-cpu": cpu or None}
+
+
+def download(target: Target) -> dict[str, float | None]:
+    """Fetch the large file over one connection at a time."""
+    received, seconds = _client(target, "download", LARGE, LARGE_BYTES)
+    return {"download": received / seconds / 1e6}
+
+
+def start(target: Target) -> dict[str, float | None]:
+    """Start further instances, one after the other."""
+    return {"start": median(target.start_again() for _ in range(target.starts))}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A measurement, and the keys of the metrics that it gives."""
+
+    measure: Callable[[Target], dict[str, float | None]]
+    keys: tuple[str, ...]
+
+
+LOADS = {
+    "keep-alive": Load(keep_alive, ("keep-alive",)),
+    "connections": Load(connections, ("connections", "connection-cpu")),
+    "redirects": Load(redirects, ("redirects",)),
+    "download": Load(download, ("download",)),
+    "start": Load(start, ("start",)),
+}
+
+
+def missing_programs() -> dict[str, str]:
+    """Say which loads cannot run here, and for want of what."""
+    if shutil.which("wrk"):
+        return {}
+    return dict.fromkeys(("keep-alive", "redirects"), "wrk")
+
+
+def _client(target: Target, load: str, name: str, size: int) -> tuple[float, float]:
+    script = Path(client.__file__)
+    seconds = target.seconds if load == "connections" else min(1, target.seconds) / 2
+    words = [load, str(target.site.tls_port), f"/{name}", str(size), str(seconds)]
+    sample = target.server.sample_memory
+    said = run_load([sys.executable, script, *words], seconds + GRACE_S, sample)
+    count, _, taken = said.partition(" ")
+    return float(count), float(taken)
+
+
+def _wrk(target: Target, url: str) -> float:
+    options = ["-t2", f"-c{CONNECTIONS}", f"-d{target.seconds}s", "--latency"]
+    begun = target.server.cpu_seconds()
+    sample = target.server.sample_memory
+    said = run_load(["wrk", *options, url], target.seconds + GRACE_S, sample)
+    ended = target.server.cpu_seconds()
+    figures = read_wrk(said)
+    if begun is not None and ended is not None:
+        figures["server_cpu_ms"] = (ended - begun) / figures["requests"] * 1000
+    target.details.append({"url": url, **figures})
+    return figures["requests_per_s"]
+
+
+def read_wrk(said: str) -> dict[str, float]:
+    """Read the report of wrk; BenchError if what it counted were not good answers."""
+    if bad := re.search(r"Non-2xx or 3xx responses: (\d+)", said):
+        raise BenchError(f"{bad[1]} answers were errors")
+    total = re.search(r"(\d+) requests in", said)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    if total is None or rate is None or int(total[1]) == 0:
+        raise BenchError("wrk reports no request")
+    figures = {"requests": float(total[1]), "requests_per_s": float(rate[1])}
+    for percent in ("50", "99"):
+        if found := re.search(rf"\b{percent}%\s+([\d.]+)(us|ms|s)", said):
+            unit = {"us": 1e-3, "ms": 1.0, "s": 1e3}[found[2]]
+            figures[f"p{percent}_ms"] = float(found[1]) * unit
+    if errors := re.search(r"connect (\d+), read (\d+), write (\d+), timeout (\d+)", said):
+        figures["socket_errors"] = float(sum(map(int, errors.groups())))
+    return figures
