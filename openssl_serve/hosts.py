@@ -5,7 +5,6 @@ openssl configuration, a file name or a Location field without further escaping:
 parsing is for.
 """
 
-import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -75,6 +74,8 @@ class Host:
         # A dot becomes an underscore as in code-server, so a real underscore must not stay one.
         slug = quote(self.value, safe="*-").replace("_", "%5F").replace(".", "_")
         if len(slug) > MAX_SLUG_LENGTH:
+            import hashlib  # noqa: PLC0415  3 ms, for the rarest of names
+
             digest = hashlib.sha256(self.value.encode()).hexdigest()[:32]
             slug = f"{slug[: MAX_SLUG_LENGTH - 33]}%{digest}"
         return slug

@@ -6,13 +6,15 @@
 
 The loop calls `on_ready` when the socket can be read or written, as the state wants, and
 `on_deadline` when the state has lasted too long. Nothing here blocks and nothing here waits.
+
+Over 300 lines, because the transitions of one machine are understood together or not at all;
+what has no state of its own is in transport.py, http1/ and offload.py.
 """
 
-import socket
-import ssl
 from collections.abc import Callable
 from enum import Enum
 from selectors import EVENT_READ, EVENT_WRITE
+from ssl import SSLWantWriteError
 from typing import TYPE_CHECKING, Protocol
 
 from openssl_serve.errors import HttpError
@@ -20,21 +22,15 @@ from openssl_serve.http1.request import Peer, Request, RequestParser
 from openssl_serve.http1.response import FileBody, Response
 from openssl_serve.server.access_log import Access
 from openssl_serve.server.offload import Offload
+from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Transport
 from openssl_serve.sniff import Protocol as Spoken
 from openssl_serve.sniff import sniff
 
 if TYPE_CHECKING:
+    import socket
     from concurrent.futures import Future
 
     from openssl_serve.server.polyglot import PolyglotServer
-
-READ_SIZE = 16_384
-"""Bytes: one TLS record at the most (RFC 8446 section 5.1)."""
-
-WRITE_BUDGET = 1_048_576
-"""Bytes that one connection may send in one turn of the loop, so that all get their turn."""
-
-WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class State(Enum):
@@ -60,30 +56,32 @@ class Connection:
     """One client, from accept to close."""
 
     __slots__ = (
-        "_began", "_blocked", "_body", "_out", "_parser", "_request", "_response", "_send_some",
-        "_server", "_socket", "_take_some", "deadline", "fd", "on_ready", "peer", "state",
-        "watched",
+        "_began", "_blocked", "_outgoing", "_parser", "_request", "_server", "_status",
+        "_transport", "deadline", "on_ready", "peer", "state", "watched",
     )  # fmt: skip
 
-    def __init__(self, server: "PolyglotServer", sock: socket.socket, client: str) -> None:
+    def __init__(self, server: "PolyglotServer", sock: "socket.socket", client: str) -> None:
         self._server = server
-        self._socket: socket.socket | ssl.SSLSocket = sock
-        self._take_some: Callable[[int], bytes] = sock.recv
-        self._send_some: Callable[[bytes | memoryview], int] = sock.send
+        self._transport = Transport(sock)
         self._parser: RequestParser | None = None
+        # Of the request that is being answered:
         self._request: Request | None = None
-        self._response: Response | None = None
-        self._out: bytes | memoryview = b""
-        self._body: FileBody | None = None
-        self._blocked = False
         self._began = 0.0
-        self.fd = sock.fileno()
+        self._status = (0, 0)
+        self._outgoing: Outgoing | None = None
+        self._blocked = False
         self.watched = 0
         """The selector's events that this connection waits for; kept by the server."""
         self.peer = Peer(client, "", 0, secure=False)
         self.state = State.SNIFFING
         self.deadline = server.now + server.limits.first_byte_timeout_s
+        """When `on_deadline` is due, by the server's clock in seconds."""
         self.on_ready: Callable[[], None] = self._sniff
+
+    @property
+    def fd(self) -> int:
+        """The descriptor, for the selector."""
+        return self._transport.fd
 
     @property
     def is_idle(self) -> bool:
@@ -96,7 +94,7 @@ class Connection:
 
     def _sniff(self) -> None:
         try:
-            first = self._socket.recv(1, socket.MSG_PEEK)
+            first = self._transport.peek()
         except BlockingIOError:
             return
         except OSError:
@@ -116,9 +114,7 @@ class Connection:
 
     def _begin_handshake(self) -> None:
         try:
-            self._socket = self._server.contexts.current().wrap_socket(
-                self._socket, server_side=True, do_handshake_on_connect=False
-            )
+            self._transport.start_tls(self._server.contexts.current())
         except OSError:
             # The client has already gone.
             self.close()
@@ -129,29 +125,23 @@ class Connection:
         self._handshake()
 
     def _handshake(self) -> None:
-        sock = self._socket
-        assert isinstance(sock, ssl.SSLSocket)
         try:
-            sock.do_handshake()
-        except ssl.SSLWantReadError:
-            self._server.watch(self, EVENT_READ)
-            return
-        except ssl.SSLWantWriteError:
-            self._server.watch(self, EVENT_WRITE)
+            self._transport.handshake()
+        except WOULD_BLOCK as wanted:
+            writes = isinstance(wanted, SSLWantWriteError)
+            self._server.watch(self, EVENT_WRITE if writes else EVENT_READ)
             return
         except OSError as error:
             self._server.handshake_failed(self.peer.client, error)
             self.close()
             return
-        self._take_some = sock.read
-        self._send_some = sock.write
         self._server.watch(self, EVENT_READ)
         self._begin_reading(secure=True)
         # The request often comes with the client's Finished.
         self._read()
 
     def _begin_reading(self, *, secure: bool) -> None:
-        local = self._server.local_address(self._socket)
+        local = self._server.local_address(self._transport.socket)
         self.peer = Peer(self.peer.client, local[0], local[1], secure=secure)
         self._parser = RequestParser(self.peer)
         self.state = State.READING
@@ -165,7 +155,7 @@ class Connection:
         assert parser is not None
         while self.state is State.READING:
             try:
-                data = self._take_some(READ_SIZE)
+                data = self._transport.take(READ_SIZE)
             except WOULD_BLOCK:
                 return
             except OSError:
@@ -179,8 +169,7 @@ class Connection:
             self._answer_ready(parser)
             if parser.in_head and was_idle:
                 self.deadline = self._server.now + self._server.limits.head_timeout_s
-            # OpenSSL may hold more of the stream already decrypted, which no selector sees.
-            if not self.peer.secure or not self._socket.pending():  # type: ignore[union-attr]
+            if not self._transport.has_decrypted():
                 return
 
     def _answer_ready(self, parser: RequestParser) -> None:
@@ -250,15 +239,16 @@ class Connection:
             last = b"Connection: keep-alive\r\n\r\n"
         else:
             last = b"\r\n"
-        content: bytes = b""
+        first = b"".join((response.head, self._server.date_line, last))
+        body = response.body
         if request.method == b"HEAD" or response.status == 304:
             response.discard()
-        elif isinstance(response.body, FileBody):
-            self._body = response.body
+            self._outgoing = Outgoing(first)
+        elif isinstance(body, FileBody):
+            self._outgoing = Outgoing(first, body)
         else:
-            content = response.body
-        self._response = response
-        self._out = b"".join((response.head, self._server.date_line, last, content))
+            self._outgoing = Outgoing(first + body)
+        self._status = (response.status, response.length)
         self.state = State.WRITING
         self._write()
 
@@ -280,28 +270,15 @@ class Connection:
         )
 
     def _write(self) -> None:
-        budget = WRITE_BUDGET
-        out = self._out
+        outgoing = self._outgoing
+        assert outgoing is not None
         try:
-            while budget > 0:
-                if not out:
-                    if self._body is None or not self._body.left:
-                        break
-                    out = self._body.read_piece()
-                    if not out:
-                        # The file shrank. Ending short tells the client; padding would be a lie.
-                        self.close()
-                        return
-                sent = self._send_some(out)
-                budget -= sent
-                out = memoryview(out)[sent:] if sent < len(out) else b""
-        except WOULD_BLOCK:
-            pass
+            complete = outgoing.send(self._transport)
         except OSError:
+            # Gone, or a file that shrank: ending short tells the client; padding would be a lie.
             self.close()
             return
-        self._out = out
-        if not out and (self._body is None or not self._body.left):
+        if complete:
             self._finish_response()
             return
         self.deadline = self._server.now + self._server.limits.write_timeout_s
@@ -311,19 +288,18 @@ class Connection:
             self._server.watch(self, EVENT_WRITE)
 
     def _finish_response(self) -> None:
-        server, request, response = self._server, self._request, self._response
+        server, request = self._server, self._request
         assert request is not None
-        assert response is not None
-        if self._body is not None:
-            self._body.close()
-            self._body = None
+        assert self._outgoing is not None
+        self._outgoing.close()
+        peer = self.peer
         server.log.access(
             Access(
-                self.peer.client, self.peer.secure, request.method, request.target,
-                response.status, response.length, server.clock() - self._began,
+                peer.client, peer.secure, request.method, request.target, *self._status,
+                server.clock() - self._began,
             )
         )  # fmt: skip
-        self._request = self._response = None
+        self._request = self._outgoing = None
         if not request.keep_alive:
             self._end(expecting_more=not request.complete or request.upgrade)
             return
@@ -370,21 +346,15 @@ class Connection:
         """
         parser = self._parser
         expecting_more = expecting_more or (parser is not None and parser.stopped)
-        try:
-            if isinstance(self._socket, ssl.SSLSocket):
-                # Sends close_notify; the client's own need not be waited for.
-                self._socket.unwrap()
-        except (*WOULD_BLOCK, OSError, ValueError):
-            pass
+        self._transport.end()
         if not expecting_more:
             self.close()
             return
         try:
-            self._socket.shutdown(socket.SHUT_WR)
+            self._transport.half_close()
         except OSError:
             self.close()
             return
-        self._take_some = self._socket.recv
         self.state = State.LINGERING
         self.deadline = self._server.now + self._server.limits.linger_timeout_s
         self.on_ready = self._drop
@@ -392,7 +362,7 @@ class Connection:
 
     def _drop(self) -> None:
         try:
-            if not self._take_some(READ_SIZE):
+            if not self._transport.take(READ_SIZE):
                 self.close()
         except BlockingIOError:
             return
@@ -405,13 +375,13 @@ class Connection:
             return
         self.state = State.CLOSED
         self._server.forget(self)
-        if self._body is not None:
-            self._body.close()
+        if self._outgoing is not None:
+            self._outgoing.close()
         if self._parser is not None:
             self._parser.close()
         # Bound methods of this object, kept in it, would leave it to the cycle collector.
         self.on_ready = _nothing
-        self._socket.close()
+        self._transport.close()
 
 
 def _nothing() -> None:

@@ -1,0 +1,193 @@
+"""The Python API, and where certificates meet the server; the command line is built on it too."""
+
+import contextlib
+import gc
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from openssl_serve.certs.facts import CertificateFacts
+from openssl_serve.certs.profile import CertificateProfile
+from openssl_serve.certs.store import Store
+from openssl_serve.errors import CertificateError
+from openssl_serve.handlers.authorities import Authorities, ForAuthorities
+from openssl_serve.handlers.files import Files
+from openssl_serve.handlers.folder import Folder, FolderOptions
+from openssl_serve.handlers.redirect import RedirectToHttps, RefusePlain
+from openssl_serve.hosts import Address, Host, parse_host
+from openssl_serve.openssl.binary import Openssl
+from openssl_serve.paths import data_folder
+from openssl_serve.server.access_log import AccessLog, LogFormat
+from openssl_serve.server.connection import Handler
+from openssl_serve.server.contexts import FixedContext, make_context
+from openssl_serve.server.limits import Limits
+from openssl_serve.server.polyglot import Handlers, PolyglotServer
+
+__all__ = [
+    "Address",
+    "Certificate",
+    "FolderOptions",
+    "Limits",
+    "LogFormat",
+    "PlainHttp",
+    "ServerOptions",
+    "ensure_certificate",
+    "load_certificate",
+    "make_server",
+    "running_server",
+    "serve_until_signal",
+]
+
+DEFAULT_ADDRESS = Address("127.0.0.1", 8080)
+"""This machine only: what is being developed is nobody else's to see."""
+
+
+class Certificate(Protocol):
+    """A certificate and its key in files, with what is in them."""
+
+    @property
+    def cert_path(self) -> Path:
+        """The certificate, then its chain if it has one; PEM."""
+
+    @property
+    def key_path(self) -> Path:
+        """The private key; PEM."""
+
+    @property
+    def facts(self) -> CertificateFacts:
+        """What is in the certificate."""
+
+    @property
+    def made_because(self) -> str | None:
+        """Why it had to be made now; None when it was there."""
+
+    @property
+    def password(self) -> str | None:
+        """What the key is encrypted with, if it is."""
+
+
+class PlainHttp(StrEnum):
+    """What becomes of a request that comes without TLS."""
+
+    REDIRECT = "redirect"
+    SERVE = "serve"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How a server listens and answers."""
+
+    address: Address = DEFAULT_ADDRESS
+    """Port 0 takes any free one."""
+    plain_http: PlainHttp = PlainHttp.REDIRECT
+    allow_hosts: tuple[Host, ...] = ()
+    """Names to answer for besides those in the certificate."""
+    folder: FolderOptions = field(default_factory=FolderOptions)
+    log_format: LogFormat = LogFormat.TEXT
+    limits: Limits = field(default_factory=Limits)
+
+
+def ensure_certificate(
+    *hosts: str | Host, folder: Path | None = None, openssl: str | None = None
+) -> Certificate:
+    """Return a good certificate for *hosts* (none: localhost) and this machine's loopback names.
+
+    The one kept in *folder* (the user's data folder) if it will do, else a new one, made by the
+    program *openssl* (the first in PATH). Raises OpensslServeError.
+    """
+    return Store(folder or data_folder()).ensure(
+        CertificateProfile.for_server(hosts), openssl=Openssl(openssl)
+    )
+
+
+def load_certificate(
+    cert: Path, key: Path, password: Callable[[], str | None] = lambda: None
+) -> Certificate:
+    """Return a pair of the user's own; *password* is asked if the key is encrypted.
+
+    Raises CertificateError, naming the file, for all that would keep a server from using it.
+    """
+    from openssl_serve.certs.custom import load_custom  # noqa: PLC0415  not on the usual way
+
+    return load_custom(cert, key, password)
+
+
+def make_server(
+    root: Path,
+    certificate: Certificate,
+    options: ServerOptions | None = None,
+    *,
+    write_log: Callable[[str], object] = lambda _text: None,
+) -> PolyglotServer:
+    """Return a listening server for the folder *root*; `serve_forever` makes it answer.
+
+    *write_log* gets whole lines. Raises OpensslServeError: UsageError for a folder that cannot be
+    served, CertificateError for a pair that cannot be loaded, ListenError for the address.
+    """
+    options = options or ServerOptions()
+    # The key in use is never served, whatever its name and wherever it is linked from.
+    folder = Folder(root, hidden=options.folder.hidden, never=[certificate.key_path])
+    try:
+        context = make_context(
+            certificate.cert_path, certificate.key_path, lambda: certificate.password or ""
+        )
+    except OSError as error:
+        raise CertificateError(
+            f"cannot load {certificate.cert_path} with {certificate.key_path}: {error}"
+        ) from error
+    authorities = Authorities((*_hosts_of(certificate.facts), *options.allow_hosts))
+    secure = ForAuthorities(authorities, Files(folder, options.folder))
+    plain: dict[PlainHttp, Handler] = {
+        PlainHttp.REDIRECT: RedirectToHttps(authorities),
+        PlainHttp.SERVE: secure,
+        PlainHttp.REFUSE: RefusePlain(),
+    }
+    return PolyglotServer(
+        options.address,
+        FixedContext(context),
+        Handlers(secure, plain[options.plain_http]),
+        log=AccessLog(write_log, options.log_format),
+        limits=options.limits,
+    )
+
+
+def serve_until_signal(server: PolyglotServer) -> None:
+    """Serve from the main thread until SIGINT or SIGTERM; responses in flight get their grace."""
+    # What start-up made lives as long as the process: the collector need not look at it again.
+    gc.freeze()
+    with server.signals():
+        server.serve_forever()
+
+
+@contextlib.contextmanager
+def running_server(
+    root: Path,
+    *hosts: str,
+    certificate: Certificate | None = None,
+    options: ServerOptions | None = None,
+) -> Iterator[PolyglotServer]:
+    """Serve the folder *root* from a thread, on a free port unless *options* name one.
+
+    `server.address` is where it answers. Raises what ensure_certificate and make_server raise.
+    """
+    certificate = certificate or ensure_certificate(*hosts)
+    options = options or ServerOptions(Address("127.0.0.1", 0), log_format=LogFormat.NONE)
+    with make_server(root, certificate, options) as server:
+        thread = threading.Thread(target=server.serve_forever, name="openssl-serve", daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _hosts_of(facts: CertificateFacts) -> Iterable[Host]:
+    for name in facts.names:
+        # A certificate of the user's may hold names that we would not put into one.
+        with contextlib.suppress(Exception):
+            yield parse_host(name)

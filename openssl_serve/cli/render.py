@@ -1,0 +1,57 @@
+"""All words and colours that reach a terminal: results on stdout, everything else on stderr."""
+
+import os
+import sys
+from typing import Any
+
+import typer
+
+from openssl_serve.hosts import shorten
+
+
+def result(line: str) -> None:
+    """Print one line of what was asked for."""
+    print(line, flush=True)
+
+
+def note(line: str = "") -> None:
+    """Print one line about what is being done."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def error(message: str, *hints: str) -> None:
+    """Print what is wrong, in one line, and what to do, in a line for each hint."""
+    # A path or an openssl message may hold a line break; the terminal must not.
+    note(f"{style('openssl-serve: error:', 'red')} {shorten(message, 1000)}")
+    for hint in hints:
+        note(f"{style('openssl-serve: hint:', 'cyan')} {shorten(hint, 1000)}")
+
+
+def warning(message: str, *hints: str) -> None:
+    """Print what may surprise and does not stop anything."""
+    note(f"{style('openssl-serve: warning:', 'yellow')} {shorten(message, 1000)}")
+    for hint in hints:
+        note(f"{style('openssl-serve: hint:', 'cyan')} {shorten(hint, 1000)}")
+
+
+def usage_error(exception: Any) -> None:
+    """Print an error of the command line's own parser in our style."""
+    message = exception.format_message().rstrip(".")
+    command = getattr(getattr(exception, "ctx", None), "command_path", "openssl-serve")
+    error(message[:1].lower() + message[1:], f"{command} --help shows what can be said")
+
+
+def style(text: str, colour: str) -> str:
+    """*text* in *colour* when stderr is a terminal that wants colours (no-color.org)."""
+    if not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return typer.style(text, fg=colour, bold=True)
+
+
+def write_log(text: str) -> None:
+    """Write access log lines; a reader that has gone does not stop the server."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (BrokenPipeError, ValueError):
+        return

@@ -1,0 +1,220 @@
+"""`serve`, the default command: options into values, then the server, with a banner above it."""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import typer
+
+from openssl_serve.cli import render
+from openssl_serve.errors import UsageError
+from openssl_serve.hosts import Address, parse_address, parse_host, parse_port, shorten
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+PASSWORD_VARIABLE = "OPENSSL_SERVE_KEY_PASSWORD"  # noqa: S105  a name, not a password
+
+
+def _option(help_text: str, *names: str, metavar: str, show: bool = False) -> Any:
+    """Make an option that OPENSSL_SERVE_… sets as well."""
+    variable = "OPENSSL_SERVE_" + names[0].removeprefix("--").replace("-", "_").upper()
+    return typer.Option(
+        *names,
+        help=help_text,
+        metavar=metavar,
+        envvar=variable,
+        show_envvar=False,
+        show_default=show,
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("serve", help="Serve TARGET over HTTPS, and send plain HTTP there.")(serve)
+
+
+def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelled out
+    ctx: typer.Context,
+    target: Annotated[str, typer.Argument(help="The folder to serve.", show_default=True)] = ".",
+    cert_host: Annotated[
+        list[str] | None,
+        _option("A host of the certificate; repeat for more.  [default: localhost]",
+                "--cert-host", metavar="HOST"),
+    ] = None,
+    cert: Annotated[
+        str | None,
+        _option("Use this certificate (PEM, leaf first). Bare: generate one, the default.",
+                "--cert", metavar="[PATH]"),
+    ] = None,
+    cert_key: Annotated[
+        Path | None, _option("The private key of --cert.", "--cert-key", metavar="PATH")
+    ] = None,
+    cert_key_password_file: Annotated[
+        Path | None,
+        _option(f"Where the key's password is; else ${PASSWORD_VARIABLE}, else a prompt.",
+                "--cert-key-password-file", metavar="PATH"),
+    ] = None,
+    bind_addr: Annotated[
+        str, _option("Where to listen.", "--bind-addr", metavar="HOST:PORT", show=True)
+    ] = "127.0.0.1:8080",
+    host: Annotated[
+        str | None, _option("The host of --bind-addr alone.", "--host", metavar="HOST")
+    ] = None,
+    port: Annotated[
+        str | None,
+        _option("The port of --bind-addr alone; 0 for any.", "--port", "-p", metavar="PORT"),
+    ] = None,
+    plain_http: Annotated[
+        str, _option("What plain HTTP gets: redirect, serve or refuse.",
+                     "--plain-http", metavar="WHAT", show=True)
+    ] = "redirect",
+    allow_host: Annotated[
+        list[str] | None,
+        _option("Answer for this host too; repeat for more.", "--allow-host", metavar="HOST"),
+    ] = None,
+    index: Annotated[
+        list[str] | None,
+        _option("The file that stands for its folder.  [default: index.html, index.htm]",
+                "--index", metavar="NAME"),
+    ] = None,
+    hidden: Annotated[
+        bool, _option("Show dotfiles and files that look like keys.", "--hidden", metavar="")
+    ] = False,
+    no_listing: Annotated[
+        bool, _option("Do not list folders.", "--no-listing", metavar="")
+    ] = False,
+    log_format: Annotated[
+        str, _option("How requests are logged: text, json or none.",
+                     "--log-format", metavar="FORMAT", show=True)
+    ] = "text",
+    openssl: Annotated[
+        str | None, _option("The openssl program.  [default: the first in PATH]",
+                            "--openssl", metavar="PATH")
+    ] = None,
+) -> None:  # fmt: skip
+    """Serve TARGET until Ctrl-C."""
+    address = listening_address(
+        (bind_addr, host, port),
+        {name: source_of(ctx, name) for name in ("bind_addr", "host", "port")},
+    )
+    pair = wanted_pair(cert, cert_key)
+    root = folder_named(target)
+
+    # Only now: these bring ssl and the server, and --help needs neither.
+    from openssl_serve import api  # noqa: PLC0415
+    from openssl_serve.cli.banner import show_banner  # noqa: PLC0415
+
+    options = api.ServerOptions(
+        address=address,
+        plain_http=choice(api.PlainHttp, plain_http, "--plain-http"),
+        allow_hosts=tuple(parse_host(name) for name in allow_host or ()),
+        folder=api.FolderOptions(
+            **({"index": tuple(index)} if index else {}), hidden=hidden, listing=not no_listing
+        ),
+        log_format=choice(api.LogFormat, log_format, "--log-format"),
+    )
+    hosts = [parse_host(name) for name in cert_host or ["localhost"]]
+    if pair is None:
+        certificate = api.ensure_certificate(*hosts, openssl=openssl)
+    else:
+        certificate = api.load_certificate(
+            *pair, lambda: key_password(pair.key, cert_key_password_file)
+        )
+    with api.make_server(root, certificate, options, write_log=render.write_log) as server:
+        show_banner(server, certificate, root)
+        api.serve_until_signal(server)
+
+
+class Pair(NamedTuple):
+    """The files of a custom certificate."""
+
+    cert: Path
+    key: Path
+
+
+def wanted_pair(cert: str | None, cert_key: Path | None) -> Pair | None:
+    """Return the custom pair that was asked for; None when one is to be generated.
+
+    `--cert=false` counts as not given, as in code-server. Raises UsageError for half a pair.
+    """
+    if not cert or cert == "false":
+        if cert_key is not None:
+            raise UsageError(
+                "--cert is missing", f"name the certificate of {cert_key}: --cert PATH"
+            )
+        return None
+    if cert_key is None:
+        raise UsageError(
+            "--cert-key is missing",
+            f"name the private key of {shorten(cert)}: --cert-key PATH",
+            "or leave out --cert and its path, and a pair is made",
+        )
+    return Pair(Path(cert), cert_key)
+
+
+def source_of(ctx: typer.Context, name: str) -> str:
+    """Where the value of the parameter *name* came from: COMMANDLINE, ENVIRONMENT, DEFAULT."""
+    source = ctx.get_parameter_source(name)
+    return source.name if source is not None else "DEFAULT"
+
+
+def listening_address(
+    values: tuple[str, str | None, str | None], sources: dict[str, str]
+) -> Address:
+    """Combine --bind-addr, --host and --port (*values*); raises UsageError.
+
+    A value from the command line beats any from the environment; from the same source, --host
+    and --port are the more precise word.
+    """
+    bind_addr, host, port = values
+    chosen = parse_address("127.0.0.1:8080")
+    for source in ("DEFAULT", "ENVIRONMENT", "COMMANDLINE"):
+        if sources["bind_addr"] == source:
+            chosen = parse_address(bind_addr)
+        if host is not None and sources["host"] == source:
+            chosen = chosen._replace(host=parse_host(host).value)
+        if port is not None and sources["port"] == source:
+            chosen = chosen._replace(port=parse_port(port))
+    return chosen
+
+
+def folder_named(target: str) -> Path:
+    """Return the folder *target*; raises UsageError, with what else it may have been."""
+    path = Path(target)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UsageError(
+            f'"{shorten(target)}" is a file, and a folder is served',
+            f"serve the folder it is in: openssl-serve {shorten(str(path.parent))}",
+        )
+    raise UsageError(
+        f'there is no folder "{shorten(target)}"',
+        "without a name, this folder is served: openssl-serve",
+    )
+
+
+def choice(kind: type[Choice], text: str, option: str) -> Choice:
+    """Return the member of the enumeration *kind* that *text* names; raises UsageError."""
+    try:
+        return kind(text)
+    except ValueError as error:
+        names = ", ".join(kind)
+        raise UsageError(f'{option} "{shorten(text)}" is none of {names}') from error
+
+
+def key_password(key: Path, file: Path | None) -> str | None:
+    """Find the password of *key*: in *file*, in the environment, by asking on a terminal."""
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "is no text"
+            raise UsageError(f"--cert-key-password-file {file}: {reason}") from error
+    if PASSWORD_VARIABLE in os.environ:
+        return os.environ[PASSWORD_VARIABLE]
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        return str(typer.prompt(f"Password of {key}", hide_input=True, err=True))
+    return None

@@ -1,0 +1,114 @@
+"""A non-blocking socket, plain or TLS, and what is still to be sent on it."""
+
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+
+from openssl_serve.http1.response import FileBody
+
+READ_SIZE = 16_384
+"""Bytes: one TLS record at the most (RFC 8446 section 5.1)."""
+
+WRITE_BUDGET = 1_048_576
+"""Bytes that one connection may send in one turn of the loop, so that all get their turn."""
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class FileShrankError(OSError):
+    """A file has fewer bytes than its response has promised."""
+
+
+class Transport:
+    """One accepted socket. All calls raise OSError when the client is gone."""
+
+    __slots__ = ("_sock", "_tls", "fd", "send", "take")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._tls: ssl.SSLSocket | None = None
+        self.fd = sock.fileno()
+        self.take: Callable[[int], bytes] = sock.recv
+        """Read up to so many bytes; empty at the end. Raises one of WOULD_BLOCK."""
+        self.send: Callable[[bytes | memoryview], int] = sock.send
+        """Send what fits now and return how much that was. Raises one of WOULD_BLOCK."""
+
+    @property
+    def socket(self) -> socket.socket:
+        """The socket itself, for its addresses."""
+        return self._sock
+
+    def peek(self) -> bytes:
+        """Return the first byte and leave it where it is; empty when the stream has ended."""
+        return self._sock.recv(1, socket.MSG_PEEK)
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from here on; `handshake` comes next."""
+        self._sock = self._tls = context.wrap_socket(
+            self._sock, server_side=True, do_handshake_on_connect=False
+        )
+        # read and write: recv and send would only check for flags before calling them.
+        self.take, self.send = self._tls.read, self._tls.write
+
+    def handshake(self) -> None:
+        """Do what can be done of the handshake; raises one of WOULD_BLOCK until it is complete."""
+        assert self._tls is not None
+        self._tls.do_handshake()
+
+    def has_decrypted(self) -> bool:
+        """Whether bytes are there that no selector sees, because OpenSSL holds them."""
+        return self._tls is not None and self._tls.pending() > 0
+
+    def end(self) -> None:
+        """Tell a TLS client that the stream ends here; its own close_notify is not waited for."""
+        if self._tls is not None:
+            with suppress(OSError, ValueError):
+                self._tls.unwrap()
+
+    def half_close(self) -> None:
+        """End our direction; what `take` gives from now on is for dropping."""
+        self._sock.shutdown(socket.SHUT_WR)
+        self.take = self._sock.recv
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._sock.close()
+
+
+class Outgoing:
+    """What is left to send of one response: bytes, then perhaps a file."""
+
+    __slots__ = ("_body", "_bytes")
+
+    def __init__(self, first: bytes, body: FileBody | None = None) -> None:
+        self._bytes: bytes | memoryview = first
+        self._body = body
+
+    def send(self, transport: Transport) -> bool:
+        """Send what fits, within the budget of one turn; return whether that was all.
+
+        Raises OSError when the client is gone, FileShrankError when the content is.
+        """
+        budget = WRITE_BUDGET
+        out = self._bytes
+        try:
+            while budget > 0:
+                if not out:
+                    if self._body is None or not self._body.left:
+                        break
+                    out = self._body.read_piece()
+                    if not out:
+                        raise FileShrankError
+                sent = transport.send(out)
+                budget -= sent
+                out = memoryview(out)[sent:] if sent < len(out) else b""
+        except WOULD_BLOCK:
+            pass
+        self._bytes = out
+        return not out and (self._body is None or not self._body.left)
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._body is not None:
+            self._body.close()
