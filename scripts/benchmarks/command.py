@@ -25,6 +25,7 @@ from benchmarks.figures import (
 )
 from benchmarks.loads import LOADS, Target, missing_programs
 from benchmarks.peers import ROOT, Peer, find_all, install_npm
+from benchmarks.picture import picture
 from benchmarks.processes import BenchError, output
 from benchmarks.rounds import Plan, run
 from benchmarks.table import aims, measured, table
@@ -53,10 +54,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--peers", type=_names, metavar="A,B", help="only these (and ours)")
     made.add_argument("--metrics", type=_loads, metavar="A,B", help=f"of {', '.join(LOADS)}")
     made.add_argument("--quick", action="store_true", help="under a minute; rougher")
-    made.add_argument("--rounds", type=int, metavar="N", help="5, or 2 when quick")
-    made.add_argument("--seconds", type=int, metavar="N", help="of each load: 3, or 1 when quick")
+    made.add_argument("--rounds", type=_count, metavar="N", help="5, or 2 when quick")
+    made.add_argument(
+        "--seconds", type=_count, metavar="N", help="of each load: 3, or 1 when quick"
+    )
     made.add_argument("--npm-folder", type=Path, metavar="DIR", help=".bench/node_modules")
     made.add_argument("--install-npm", action="store_true", help="fill that folder first")
+    made.add_argument("--svg", type=Path, metavar="FILE", help="draw the figures into FILE")
     made.add_argument("--json", type=Path, metavar="FILE", help="write all rounds to FILE")
     return made
 
@@ -83,9 +87,10 @@ def _bench(options: argparse.Namespace) -> int:
     rows = measured(results)
     width = shutil.get_terminal_size((WIDTH_IN_A_FILE, 24)).columns
     versions = ", ".join(f"{target.peer.name} {target.peer.version}" for target in targets)
-    machine = f"{os.cpu_count()} CPUs, load {load:.1f} before"
+    many = "" if plan.rounds == 1 else "s"
+    how = f"{os.cpu_count()} CPUs; median of {plan.rounds} round{many} of {plan.seconds} s"
     words = [
-        f"{versions}\n{machine}; median of {plan.rounds} rounds of {plan.seconds} s",
+        f"{versions}\n{how}; load before: {load:.1f}",
         table(results, rows, width),
     ]
     if OURS in results:
@@ -94,6 +99,10 @@ def _bench(options: argparse.Namespace) -> int:
             aims(results),
         ]
     sys.stdout.write("\n\n".join(words) + "\n")
+    if options.svg:
+        # What the server's CPU says is a matter for a table.
+        panels = [metric for metric in rows if metric.key != "connection-cpu"]
+        options.svg.write_text(picture(results, panels, how))
     if options.json:
         raw = {"load_before": load, **_raw(results, targets, plan)}
         options.json.write_text(json.dumps(raw, indent=2) + "\n")
@@ -166,6 +175,12 @@ def _raw(results: Results, targets: Sequence[Target], plan: Plan) -> dict[str, o
 
 def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return int(text)
 
 
 def _loads(text: str) -> list[str]:

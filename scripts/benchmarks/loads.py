@@ -7,7 +7,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -87,6 +87,12 @@ def _get(connection: http.client.HTTPConnection, status: int) -> http.client.HTT
     if response.status != status:
         raise BenchError(f"status {response.status} where {status} was expected")
     return response
+
+
+def warm_up(target: Target) -> None:
+    """Load a server that has just come up for a second: Node compiles what runs often."""
+    if "keep-alive" not in missing_programs():
+        keep_alive(replace(target, seconds=1, details=[]))
 
 
 def keep_alive(target: Target) -> dict[str, float | None]:

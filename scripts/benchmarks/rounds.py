@@ -23,6 +23,7 @@ from benchmarks.loads import (
     Target,
     await_response,
     check_answers,
+    warm_up,
 )
 from benchmarks.peers import Peer, Site
 from benchmarks.processes import BenchError, Server, Word, free_port, output
@@ -140,6 +141,7 @@ def _bring_up(workspace: Workspace, peer: Peer, plan: Plan, servers: ExitStack) 
 
     target = Target(peer, site, server, plan.seconds, start_again, plan.starts)
     check_answers(target)
+    warm_up(target)
     return target
 
 

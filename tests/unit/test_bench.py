@@ -4,12 +4,14 @@ import importlib
 import re
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 figures = importlib.import_module("benchmarks.figures")
 loads = importlib.import_module("benchmarks.loads")
+pictures = importlib.import_module("benchmarks.picture")
 processes = importlib.import_module("benchmarks.processes")
 tables = importlib.import_module("benchmarks.table")
 sys.path.pop(0)
@@ -93,6 +95,14 @@ def test_without_ours_the_peers_stand_alone():
 
     assert "x" not in drawn.replace("nginx", "")
     assert "55,000" in drawn
+
+
+def test_the_picture_is_xml_with_a_bar_for_each_figure():
+    drawn = ET.fromstring(pictures.picture(RESULTS, tables.measured(RESULTS), "a < b"))
+    bars = [each.get("class") for each in drawn.iter("{http://www.w3.org/2000/svg}rect")]
+
+    assert bars.count("bar ours") == 3
+    assert bars.count("bar") == 4
 
 
 def test_wrk_is_read():
