@@ -86,7 +86,7 @@ class RequestParser:
 
     __slots__ = (
         "_fields", "_llhttp", "_open_head", "_peer", "_request", "_target",
-        "discarded", "in_head", "ready", "refusal",
+        "begun", "discarded", "in_head", "ready", "refusal",
     )  # fmt: skip
 
     def __init__(self, peer: Peer) -> None:
@@ -96,6 +96,8 @@ class RequestParser:
         self._fields: list[tuple[bytes, bytes]] = []
         self._request: Request | None = None
         self._open_head = 0
+        self.begun = 0
+        """How many requests have begun."""
         self.in_head = False
         """Whether a request has begun and its head is not complete."""
         self.ready: deque[Request] = deque()
@@ -145,6 +147,7 @@ class RequestParser:
     def on_message_begin(self) -> None:
         self._target = b""
         self._fields = []
+        self.begun += 1
         self.in_head = True
 
     def on_url(self, part: bytes) -> None:

@@ -164,10 +164,10 @@ class Connection:
             if not data:
                 self.close()
                 return
-            was_idle = not parser.in_head
+            begun = parser.begun
             parser.feed(data)
             self._answer_ready(parser)
-            if parser.in_head and was_idle:
+            if parser.in_head and parser.begun != begun:
                 self.deadline = self._server.now + self._server.limits.head_timeout_s
             if not self._transport.has_decrypted():
                 return
@@ -206,6 +206,7 @@ class Connection:
         """Go on, in the loop, with what a thread has made."""
         request = self._request
         if request is None:
+            # Closed meanwhile.
             return
         try:
             response = future.result()
@@ -379,6 +380,7 @@ class Connection:
             self._outgoing.close()
         if self._parser is not None:
             self._parser.close()
+        self._request = None
         # Bound methods of this object, kept in it, would leave it to the cycle collector.
         self.on_ready = _nothing
         self._transport.close()
