@@ -44,7 +44,7 @@ def _say(server: PolyglotServer, certificate: Certificate, root: Path) -> None:
             f"browsers will warn ({verdict}); compare the fingerprint before you go past it"
         )
     for word, text in lines.items():
-        render.note(f"  {render.style(f'{word:<11}', 'blue')} {text}")
+        render.note(f"  {render.style(f'{word:<12}', 'blue')} {text}")
     for host in absent:
         line = f"{server.address.host} {host}"
         render.note(f'  {host} does not lead here yet: put the line "{line}" into /etc/hosts')
