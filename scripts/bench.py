@@ -1,4 +1,4 @@
-# noqa: INP001 (scripts are no package; python puts this folder on the path)
+
 """Where scripts/bench enters; everything it does lives in the benchmarks package beside it."""
 
 import sys

@@ -118,7 +118,7 @@ class Terminal:
         reader = threading.Thread(target=self._read, args=(self.server.stdout, printed))
         reader.daemon = True
         reader.start()
-        found = []
+        found: list[str] = []
         try:
             while len(found) < lines:
                 found.append(printed.get(timeout=TIMEOUT_S).rstrip("\n"))

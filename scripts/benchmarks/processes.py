@@ -3,7 +3,7 @@
 The only user of subprocess in the benchmarks. Everything started here ends here, by its own
 process id. Memory and CPU are read from /proc and are None where there is none.
 """
-# ruff: noqa: S603 (every command is a list made in this package)
+
 
 import os
 import signal
