@@ -125,7 +125,10 @@ def read_chain(data: bytes) -> tuple[CertificateFacts, ...]:
     found = [block for block in pem.blocks(data) if block.label in pem.CERTIFICATE_LABELS]
     if not found:
         raise CertificateError(_what_it_is(data))
-    return tuple(facts_of(block.der) for block in found)
+    try:
+        return tuple([facts_of(block.der) for block in found])
+    except CertificateError as error:
+        raise CertificateError(f"the certificate in it is damaged: {error}") from error
 
 
 def facts_of(data: bytes) -> CertificateFacts:
@@ -159,19 +162,17 @@ def read_facts_file(path: Path) -> CertificateFacts:
 def read_file(path: Path) -> bytes:
     """All bytes of a regular file. Raises CertificateError, without naming the file."""
     try:
-        # A FIFO would make open() wait for a writer for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        # A FIFO would make an ordinary open() wait for a writer for ever.
+        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise CertificateError("is no regular file")
+            data = file.read(MAX_FILE_SIZE + 1)
     except FileNotFoundError as error:
         raise CertificateError("no such file") from error
+    except IsADirectoryError as error:
+        raise CertificateError("is a folder") from error
     except OSError as error:
         raise CertificateError((error.strerror or "cannot be read").lower()) from error
-    with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise CertificateError("is a folder")
-        if not stat.S_ISREG(mode):
-            raise CertificateError("is no regular file")
-        data = file.read(MAX_FILE_SIZE + 1)
     if len(data) > MAX_FILE_SIZE:
         raise CertificateError("is larger than a megabyte, and no certificate or key is")
     return data

@@ -12,6 +12,9 @@ from openssl_serve.certs.meaning import describe_curve
 from openssl_serve.certs.x509 import algorithm_of
 from openssl_serve.errors import CertificateError, KeyMismatchError
 
+# The last one when the types differ: OpenSSL keeps one certificate for each type of key.
+_MISMATCH = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
+
 
 def check_pair(certificate: Path, key: Path, password: str | None = None) -> None:
     """Prove that the server can use *certificate* with *key*, by loading both as it does.
@@ -33,7 +36,7 @@ def check_pair(certificate: Path, key: Path, password: str | None = None) -> Non
     try:
         context.load_cert_chain(certificate, key, passphrase)
     except ssl.SSLError as error:
-        if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
+        if error.reason in _MISMATCH:
             raise _mismatch(certificate, key, block) from error
         if block.is_encrypted:
             raise CertificateError(f"{key}: the passphrase does not open the key") from error
@@ -43,6 +46,9 @@ def check_pair(certificate: Path, key: Path, password: str | None = None) -> Non
                 f"{certificate}: too weak for this system's TLS ({reason})"
             ) from error
         raise CertificateError(f"{key}: the private key cannot be read") from error
+    except ValueError as error:
+        # ssl takes 1024 bytes of passphrase.
+        raise CertificateError(f"{key}: the passphrase does not open the key") from error
     except OSError as error:
         raise CertificateError(f"{key}: {(error.strerror or str(error)).lower()}") from error
 

@@ -29,6 +29,8 @@ class Kept:
     key_path: Path
     facts: CertificateFacts
     made_because: str | None = None
+    password: None = None
+    """Keys of ours are not encrypted; a custom pair's may be."""
 
 
 class _Verdict(NamedTuple):

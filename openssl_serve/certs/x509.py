@@ -89,13 +89,13 @@ def _extensions(optional: list[Element], version: int) -> dict[str, Extension]:
     if len(rest) > 1 or rest[0].tag != 0xA3 or version != 3:
         raise CertificateError("it has fields after the public key that are no extensions")
     for extension in der.children(der.read(rest[0].content)):
-        first, *others = der.children(extension)
-        if len(others) not in (1, 2):
+        fields = list(der.children(extension))
+        if len(fields) not in (2, 3):
             raise CertificateError("an extension has too few or too many fields")
-        name = der.oid(first)
+        name = der.oid(fields[0])
         if name in found:
             # RFC 5280 section 4.2; macOS refuses the whole chain.
             raise CertificateError(f"it has the extension {name} twice")
-        critical = len(others) == 2 and der.boolean(others[0])
-        found[name] = Extension(critical, der.expect(others[-1], der.OCTET_STRING).content)
+        critical = len(fields) == 3 and der.boolean(fields[1])
+        found[name] = Extension(critical, der.expect(fields[-1], der.OCTET_STRING).content)
     return found

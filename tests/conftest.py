@@ -1,0 +1,38 @@
+"""What every test stands on: no test reaches the user's own folders or settings."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_home(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("OPENSSL_"):
+                patch.delenv(name)
+        patch.setenv("OPENSSL_SERVE_HOME", str(tmp_path_factory.mktemp("home") / "data"))
+        yield
+
+
+@pytest.fixture
+def public(tmp_path_factory):
+    """A folder that every user can enter."""
+    path = Path(tmp_path_factory.mktemp("public"))
+    for parent in (path, *path.parents):
+        if (
+            str(parent) != "/tmp"
+            and parent.stat().st_uid == os.geteuid()
+            and "pytest" in str(parent)
+        ):
+            parent.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def open_umask():
+    """The process that would show a file created without a mode of its own."""
+    before = os.umask(0)  # noqa: TID251
+    yield
+    os.umask(before)  # noqa: TID251

@@ -1,0 +1,275 @@
+import glob
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from stubs import calls, saying, stub
+
+from openssl_serve.errors import (
+    OpensslError,
+    OpensslFailedError,
+    OpensslNotFoundError,
+    OpensslUnusableError,
+)
+from openssl_serve.openssl import binary
+from openssl_serve.openssl.binary import Openssl, Output, failure
+
+FOLDERS = {"one": "OpenSSL 3.0.1", "two": "OpenSSL 3.5.7 1 Jan 2026"}
+
+
+def test_the_real_one_is_found_and_known():
+    openssl = Openssl()
+
+    assert openssl.path.name == "openssl"
+    assert openssl.version.numbers >= (1, 1, 1)
+
+
+def test_nothing_is_started_before_it_is_needed(tmp_path):
+    path = stub(tmp_path, "exit 1")
+
+    Openssl(str(path))
+
+    assert calls(path) == []
+
+
+def test_the_version_is_asked_once(tmp_path):
+    path = saying(tmp_path, "OpenSSL 3.0.1")
+    openssl = Openssl(str(path))
+
+    for _ in range(3):
+        openssl.run("version", folder=tmp_path)
+
+    assert calls(path) == ["version"] * 4
+
+
+class TestSearch:
+    def test_named_by_option_then_variable_then_path(self, tmp_path, monkeypatch):
+        option, variable, first = (saying(tmp_path / name, "OpenSSL 3.0.1") for name in "abc")
+        monkeypatch.setenv("PATH", str(first.parent))
+        assert Openssl().path == first
+
+        monkeypatch.setenv("OPENSSL_SERVE_OPENSSL", str(variable))
+        assert Openssl().path == variable
+        assert Openssl(str(option)).path == option
+
+    def test_a_bare_name_is_looked_up(self, tmp_path, monkeypatch):
+        path = saying(tmp_path, "OpenSSL 3.0.1").rename(tmp_path / "openssl35")
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        assert Openssl("openssl35").path == path
+
+    def test_none_in_path(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        with pytest.raises(OpensslNotFoundError) as caught:
+            _ = Openssl().version
+
+        assert str(caught.value) == "no openssl program found in PATH"
+        assert caught.value.exit_code == 3
+        assert any("install it" in hint for hint in caught.value.hints)
+        assert any("--openssl" in hint for hint in caught.value.hints)
+
+    @pytest.mark.parametrize("entry", ["", "."])
+    def test_the_current_folder_is_never_searched(self, tmp_path, monkeypatch, entry):
+        """It is the folder that is served, and may be somebody else's."""
+        stub(tmp_path, "echo OpenSSL 3.0.1")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("PATH", f"{entry}:{tmp_path / 'nowhere'}")
+
+        with pytest.raises(OpensslNotFoundError):
+            _ = Openssl().version
+
+    @pytest.mark.parametrize("make", ["absent", "folder", "text"])
+    def test_a_named_one_that_is_no_program(self, tmp_path, make):
+        path = tmp_path / "openssl"
+        if make == "folder":
+            path.mkdir()
+        elif make == "text":
+            path.write_text("hello")
+            path.chmod(0o644)
+
+        with pytest.raises(OpensslNotFoundError, match=str(path)):
+            _ = Openssl(str(path)).version
+
+    def test_the_next_one_in_path_is_a_hint(self, tmp_path, monkeypatch):
+        first = saying(tmp_path / "1", "OpenSSL 1.0.2u  20 Dec 2019")
+        hangs_not = stub(tmp_path / "2", "echo hello")
+        good = saying(tmp_path / "3", "OpenSSL 3.5.7 1 Jan 2026")
+        monkeypatch.setenv("PATH", f"{first.parent}:{hangs_not.parent}:{good.parent}")
+
+        with pytest.raises(OpensslUnusableError) as caught:
+            _ = Openssl().version
+
+        assert "1.0.2u, and OpenSSL 1.1.1 is the oldest" in str(caught.value)
+        assert f"--openssl {good}" in caught.value.hints[0]
+        assert "OpenSSL 3.5.7" in caught.value.hints[0]
+
+    def test_one_that_was_named_is_not_replaced(self, tmp_path):
+        path = stub(tmp_path, "echo 'Hello'")
+
+        with pytest.raises(OpensslUnusableError, match='"version" printed "Hello"') as caught:
+            _ = Openssl(str(path)).version
+
+        assert "named by --openssl" in caught.value.hints[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("exit 0", "printed nothing"),
+        ("exit 1", "printed nothing"),
+        ("echo 'OpenSSL 3.0.1' >&2", "printed nothing"),
+        ("kill -9 $$", "killed by signal 9"),
+        ("kill -11 $$", "killed by signal 11"),
+        ("head -c 5000000 /dev/zero", "is none"),
+        ("echo 'BoringSSL (compatible)'", "BoringSSL"),
+    ],
+)
+def test_programs_that_are_no_openssl(tmp_path, body, words):
+    path = stub(tmp_path, body)
+
+    with pytest.raises(OpensslUnusableError) as caught:
+        _ = Openssl(str(path)).version
+
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_binary_of_another_machine(tmp_path):
+    path = tmp_path / "openssl"
+    path.write_bytes(b"\x7fELF" + bytes(100))
+    path.chmod(0o755)
+
+    with pytest.raises(OpensslUnusableError, match=f"cannot be started: {path}"):
+        _ = Openssl(str(path)).version
+
+
+class TestRunning:
+    @pytest.fixture
+    def tool(self, tmp_path):
+        """A stub that runs its body for everything but version."""
+
+        def make(body):
+            path = stub(
+                tmp_path / "bin", f"case $1 in version) echo 'OpenSSL 3.0.1'; exit;; esac\n{body}"
+            )
+            return Openssl(str(path))
+
+        return make
+
+    def test_output_error_and_code_come_back_whole(self, tool, tmp_path):
+        openssl = tool("head -c 100000 /dev/zero; head -c 9000 /dev/zero | tr '\\0' e >&2; exit 7")
+
+        output = openssl.run("x", folder=tmp_path)
+
+        assert output == (7, bytes(100000), "e" * 9000)
+
+    def test_no_terminal_and_nothing_to_read(self, tool, tmp_path):
+        openssl = tool("[ -t 0 ] || [ -t 1 ] || [ -t 2 ] && echo terminal; cat")
+
+        assert openssl.run("x", folder=tmp_path).stdout == b""
+
+    def test_the_environment(self, tool, tmp_path, monkeypatch):
+        for name in ("OPENSSL_CONF", "LC_ALL", "RANDFILE", "LANGUAGE", "OPENSSL_CONF_INCLUDE"):
+            monkeypatch.setenv(name, "/nowhere")
+        openssl = tool("env; pwd; umask")
+
+        bare = openssl.run("x", folder=tmp_path).stdout.decode().splitlines()
+        (tmp_path / "openssl.cnf").touch()
+        with_config = openssl.run("x", folder=tmp_path).stdout.decode().splitlines()
+
+        assert {"LC_ALL=C", "OPENSSL_CONF=/dev/null", str(tmp_path), "0077"} <= set(bare)
+        assert f"OPENSSL_CONF={tmp_path}/openssl.cnf" in with_config
+        assert not any("/nowhere" in line for line in bare + with_config)
+
+    def test_our_own_umask_stays(self, tool, tmp_path):
+        before = os.umask(0o022)  # noqa: TID251
+        try:
+            tool("exit 0").run("x", folder=tmp_path)
+        finally:
+            assert os.umask(before) == 0o022  # noqa: TID251
+
+    def test_one_that_hangs_is_killed(self, tool, tmp_path):
+        openssl = tool("exec sleep 60")
+        _ = openssl.version
+        started = time.monotonic()
+
+        with pytest.raises(OpensslFailedError, match="genpkey did not end within 1 s"):
+            openssl.run("genpkey", folder=tmp_path, timeout_s=1)
+
+        assert time.monotonic() - started < 10
+
+    def test_an_ignored_alarm_and_a_blocked_one_kill_it_as_well(self, tool, tmp_path):
+        openssl = tool("exec sleep 60")
+        _ = openssl.version
+        before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        try:
+            with pytest.raises(OpensslFailedError, match="did not end"):
+                openssl.run("x", folder=tmp_path, timeout_s=1)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+            signal.signal(signal.SIGALRM, before)
+
+    def test_one_that_hangs_at_once_is_no_openssl(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(binary, "VERSION_TIMEOUT_S", 1)
+        path = stub(tmp_path, "exec sleep 60")
+
+        with pytest.raises(OpensslUnusableError, match="version did not end within 1 s"):
+            _ = Openssl(str(path)).version
+
+    def test_a_call_takes_no_tenth_of_a_second(self, tmp_path):
+        """As it would with sh's own _timeout."""
+        openssl = Openssl()
+        _ = openssl.version
+
+        def measured():
+            started = time.perf_counter()
+            openssl.run("version", folder=tmp_path)
+            return time.perf_counter() - started
+
+        assert min(measured() for _ in range(5)) < 0.08
+
+
+def test_sh_leaves_nothing_behind_in_this_process():
+    """Importing sh replaces glob.glob for everybody."""
+    before = glob.glob
+
+    _ = Openssl().version
+
+    assert glob.glob is before
+    assert "sh" in sys.modules
+
+
+def test_importing_the_door_does_not_open_it():
+    code = "import sys, openssl_serve.openssl.binary; sys.exit('sh' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("stderr", "words"),
+    [
+        (
+            "40A7:error:05800074:x509 certificate routines:X509_check:key values mismatch:a.c:4:\n",
+            "openssl req failed (exit 1): key values mismatch",
+        ),
+        ("Error one\n140:error:0906D06C:PEM:PEM_read_bio:no start line:p.c:1:x", "no start line"),
+        ("\n\nreq: Unknown option: -foo\nreq: Use -help\n", "req: Unknown option: -foo"),
+        ("", "it said nothing"),
+        ("a:error:b", "a:error:b"),
+        ("\x1b[31m" + "x" * 5000, "\\x1b"),
+    ],
+)
+def test_a_failure_is_one_line_and_keeps_the_rest(stderr, words):
+    error = failure("req", Output(1, b"", stderr))
+
+    assert words in str(error)
+    assert "\n" not in str(error)
+    assert len(str(error)) < 300
+    assert error.stderr == stderr
+    assert isinstance(error, OpensslError)

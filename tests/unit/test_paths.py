@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import appdirs
+
+from openssl_serve.paths import data_folder
+
+
+def test_the_variable_wins(monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENSSL_SERVE_HOME", str(tmp_path))
+
+    assert data_folder() == tmp_path
+
+
+def test_a_relative_folder_is_made_absolute_and_a_tilde_means_home(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENSSL_SERVE_HOME", "certs")
+    assert data_folder() == tmp_path / "certs"
+
+    monkeypatch.setenv("OPENSSL_SERVE_HOME", "~/certs")
+    assert data_folder() == Path.home() / "certs"
+
+
+def test_without_it_the_user_data_folder_of_the_system(monkeypatch):
+    for value in (None, ""):
+        monkeypatch.delenv("OPENSSL_SERVE_HOME", raising=False)
+        if value is not None:
+            monkeypatch.setenv("OPENSSL_SERVE_HOME", value)
+
+        assert data_folder() == Path(appdirs.user_data_dir("openssl-serve"))
+
+
+def test_xdg_data_home_counts_on_linux(monkeypatch, tmp_path):
+    monkeypatch.delenv("OPENSSL_SERVE_HOME", raising=False)
+    monkeypatch.setattr(appdirs, "system", "linux2")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+    assert data_folder() == tmp_path / "openssl-serve"
