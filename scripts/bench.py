@@ -1,4 +1,3 @@
-
 """Where scripts/bench enters; everything it does lives in the benchmarks package beside it."""
 
 import sys

@@ -4,7 +4,6 @@ The only user of subprocess in the benchmarks. Everything started here ends here
 process id. Memory and CPU are read from /proc and are None where there is none.
 """
 
-
 import os
 import signal
 import socket
@@ -160,6 +159,32 @@ def cpu_seconds(pids: Sequence[int]) -> float | None:
     fields = [_stat(PROC / str(pid) / "stat") for pid in pids]
     ticks = sum(int(each[11]) + int(each[12]) for each in fields if each)
     return ticks / os.sysconf("SC_CLK_TCK") if any(fields) else None
+
+
+class Strangers:
+    """Watches what share of the machine goes to work that is not ours, from now on."""
+
+    def __init__(self) -> None:
+        self._begun = self._readings()
+
+    def share(self) -> float | None:
+        """Give that share, 0 to 1; all that we started must have ended. None without /proc."""
+        now = self._readings()
+        if now is None or self._begun is None:
+            return None
+        busy, ours, wall = (end - begin for begin, end in zip(self._begun, now, strict=True))
+        return min(1.0, max(0.0, (busy - ours) / (wall * (os.cpu_count() or 1))))
+
+    @staticmethod
+    def _readings() -> tuple[float, float, float] | None:
+        try:
+            cpu = (PROC / "stat").read_text().split()
+        except OSError:
+            return None
+        user, nice, system, stolen = (int(cpu[place]) for place in (1, 2, 3, 8))
+        busy = (user + nice + system + stolen) / os.sysconf("SC_CLK_TCK")
+        times = os.times()
+        return busy, sum(times[:4]), time.monotonic()
 
 
 def _stat(path: Path) -> list[str]:

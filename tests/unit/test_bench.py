@@ -157,6 +157,12 @@ def test_a_server_that_ends_at_once_is_quoted(tmp_path):
             server.check_alive()
 
 
+def test_work_of_others_is_a_share():
+    share = processes.Strangers().share()
+
+    assert share is None or 0 <= share <= 1
+
+
 def test_a_load_that_hangs_is_ended():
     with pytest.raises(processes.BenchError, match="no result"):
         processes.run_load(["sleep", "50"], 0.1, lambda: None)
