@@ -24,6 +24,7 @@ from openssl_serve.server.access_log import AccessLog, LogFormat
 from openssl_serve.server.connection import Handler
 from openssl_serve.server.contexts import FixedContext, make_context
 from openssl_serve.server.limits import Limits
+from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_service_manager
 from openssl_serve.server.polyglot import Handlers, PolyglotServer
 
 __all__ = [
@@ -82,7 +83,11 @@ class ServerOptions:
     """How a server listens and answers."""
 
     address: Address = DEFAULT_ADDRESS
-    """Port 0 takes any free one."""
+    """Port 0 takes any free one. Sockets that systemd hands over come before it."""
+    socket_path: Path | None = None
+    """A Unix socket to listen on instead."""
+    socket_mode: int | None = None
+    """Its permission bits; None leaves what the umask makes."""
     plain_http: PlainHttp = PlainHttp.REDIRECT
     allow_hosts: tuple[Host, ...] = ()
     """Names to answer for besides those in the certificate."""
@@ -146,8 +151,13 @@ def make_server(
         PlainHttp.SERVE: secure,
         PlainHttp.REFUSE: RefusePlain(),
     }
+    listeners = inherited() or (
+        open_unix(options.socket_path, options.socket_mode)
+        if options.socket_path
+        else open_tcp(options.address)
+    )
     return PolyglotServer(
-        options.address,
+        listeners,
         FixedContext(context),
         Handlers(secure, plain[options.plain_http]),
         log=AccessLog(write_log, options.log_format),
@@ -155,12 +165,18 @@ def make_server(
     )
 
 
-def serve_until_signal(server: PolyglotServer) -> None:
-    """Serve from the main thread until SIGINT or SIGTERM; responses in flight get their grace."""
+def serve_until_signal(server: PolyglotServer, ready: Callable[[], object] = lambda: None) -> None:
+    """Serve from the main thread until SIGINT or SIGTERM; responses in flight get their grace.
+
+    *ready* is called when signals are taken care of, just before the first request can be.
+    """
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.freeze()
     with server.signals():
+        ready()
+        tell_service_manager("READY=1")
         server.serve_forever()
+        tell_service_manager("STOPPING=1")
 
 
 @contextlib.contextmanager

@@ -2,13 +2,13 @@
 
 import socket
 import threading
-import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from openssl_serve.api import Certificate
 from openssl_serve.cli import render
-from openssl_serve.hosts import Host, parse_host
+from openssl_serve.hosts import Address, Host, parse_host
 from openssl_serve.server.contexts import system_verdict
 from openssl_serve.server.polyglot import PolyglotServer
 
@@ -16,76 +16,118 @@ RESOLVE_TIMEOUT_S = 1.0
 """For names that only a slow or absent name server could answer for."""
 
 
-def show_banner(server: PolyglotServer, certificate: Certificate, root: Path) -> None:
-    """Say all from a thread: looking up names must not hold up the first response."""
-    threading.Thread(
-        target=_say, args=(server, certificate, root), name="banner", daemon=True
-    ).start()
+class Banner:
+    """Says all from a thread: looking up names must not hold up the first response."""
 
+    def __init__(self, server: PolyglotServer, certificate: Certificate, root: Path) -> None:
+        self._server = server
+        self._certificate = certificate
+        self._root = root
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._say, name="banner", daemon=True)
 
-def _say(server: PolyglotServer, certificate: Certificate, root: Path) -> None:
-    facts = certificate.facts
-    hosts = [parse_host(name) for name in facts.names]
-    answering, absent = split_by_answer(hosts, server.address.host)
-    because = certificate.made_because
-    render.note(f"serving {root.resolve()}")
-    for host in answering:
-        render.result(f"https://{host.in_url}:{server.address.port}/")
-    days = facts.days_left(datetime.now(UTC))
-    lines = {
-        "certificate": f"{certificate.cert_path}" + (f" (new: {because})" if because else ""),
-        "names": ", ".join(facts.names),
-        "expires": f"{facts.not_after:%Y-%m-%d}, {days} days left",
-        "SHA-256": facts.fingerprint,
-    }
-    verdict = system_verdict(server.contexts.current(), str(answering[0] if answering else ""))
-    if verdict is not None:
-        lines["untrusted"] = (
-            f"browsers will warn ({verdict}); compare the fingerprint before you go past it"
+    def start(self) -> None:
+        """Begin to look up names, and say what was found."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say no more, and wait until that is so: a thread must not write while Python ends."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _say(self) -> None:
+        facts = self._certificate.facts
+        hosts = [parse_host(name) for name in facts.names]
+        addresses = [where for where in self._server.addresses if isinstance(where, Address)]
+        answering, absent = split_by_answer(hosts, addresses, self._ended)
+        lines = [f"serving {self._root.resolve()}"]
+        lines += [f"  on {where}" for where in self._server.addresses if isinstance(where, Path)]
+        self._write(lines)
+        for host, port in answering:
+            if not self._ended.is_set():
+                render.result(f"https://{host.in_url}:{port}/")
+        days = facts.days_left(datetime.now(UTC))
+        because = self._certificate.made_because
+        made = f" (new: {because})" if because else ""
+        self._write(
+            [
+                _line("certificate", f"{self._certificate.cert_path}{made}"),
+                _line("names", ", ".join(facts.names)),
+                _line("expires", f"{facts.not_after:%Y-%m-%d}, {days} days left"),
+                _line("SHA-256", facts.fingerprint),
+            ]
         )
-    for word, text in lines.items():
-        render.note(f"  {render.style(f'{word:<12}', 'blue')} {text}")
-    for host in absent:
-        line = f"{server.address.host} {host}"
-        render.note(f'  {host} does not lead here yet: put the line "{line}" into /etc/hosts')
-    render.note("Ctrl-C ends it")
+        if self._ended.is_set():
+            return
+        name = str(answering[0][0]) if answering else facts.names[0] if facts.names else ""
+        verdict = system_verdict(self._server.contexts.current(), name)
+        lines = []
+        if verdict is not None:
+            warning = f"browsers will warn ({verdict})"
+            lines.append(_line("untrusted", f"{warning}; compare the fingerprint before you go on"))
+        for host in absent:
+            line = f'"{addresses[0].host} {host}"'
+            lines.append(f"  {host} does not lead here yet: put the line {line} into /etc/hosts")
+        self._write([*lines, "Ctrl-C ends it"])
+
+    def _write(self, lines: list[str]) -> None:
+        for line in lines:
+            if not self._ended.is_set():
+                render.note(line)
 
 
-def split_by_answer(hosts: list[Host], bound: str) -> tuple[list[Host], list[Host]]:
-    """Split *hosts* into those that lead to the *bound* address and names that do not.
+def _line(word: str, text: str) -> str:
+    return f"  {render.style(f'{word:<12}', 'blue')} {text}"
 
-    Wildcards are in neither, nor are addresses that are not listened on.
+
+def split_by_answer(
+    hosts: Sequence[Host], addresses: Sequence[Address], ended: threading.Event
+) -> tuple[list[tuple[Host, int]], list[Host]]:
+    """Split *hosts* into those that lead to one of *addresses*, with the port, and other names.
+
+    Wildcards are in neither, nor are addresses that are not listened on. Gives up early once
+    *ended* is set.
     """
-    found: dict[Host, bool] = {}
+    named = [host for host in hosts if not host.is_wildcard]
+    ports: dict[Host, int | None] = {}
+    complete = threading.Event()
 
     def look_up(host: Host) -> None:
-        found[host] = leads_to(host, bound)
+        ports[host] = port_of(host, addresses)
+        if len(ports) == len(named):
+            complete.set()
 
-    named = [host for host in hosts if not host.is_wildcard]
-    threads = [threading.Thread(target=look_up, args=(host,), daemon=True) for host in named]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + RESOLVE_TIMEOUT_S
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    answering = [host for host in named if found.get(host)]
-    return answering, [host for host in named if not host.is_ip and host not in answering]
+    if addresses:
+        for host in named:
+            threading.Thread(target=look_up, args=(host,), daemon=True).start()
+        step_s = 0.05
+        for _ in range(round(RESOLVE_TIMEOUT_S / step_s)):
+            if complete.wait(step_s) or ended.is_set():
+                break
+    found = dict(ports)
+    answering = [(host, port) for host in named if (port := found.get(host)) is not None]
+    absent = [host for host in named if not host.is_ip and found.get(host) is None]
+    return answering, absent if addresses else []
 
 
-def leads_to(host: Host, bound: str) -> bool:
-    """Whether a client on this machine that asks for *host* reaches the address *bound*."""
+def port_of(host: Host, addresses: Sequence[Address]) -> int | None:
+    """On which port a client on this machine that asks for *host* reaches one of *addresses*."""
     try:
         infos = socket.getaddrinfo(host.value, None, type=socket.SOCK_STREAM)
     except OSError:
-        return False
-    addresses = {str(info[4][0]) for info in infos}
-    if bound not in ("0.0.0.0", "::"):
-        return bound in addresses
-    # Every address of this machine; UDP connect finds out without sending anything.
-    return any(_is_ours(address) for address in addresses)
+        return None
+    for info in infos:
+        found = str(info[4][0])
+        for bound, port in addresses:
+            wildcard = bound == "::" or (bound == "0.0.0.0" and ":" not in found)
+            if found == bound or (wildcard and _is_ours(found)):
+                return port
+    return None
 
 
 def _is_ours(address: str) -> bool:
+    """Whether *address* is one of this machine's; binding tells, and sends nothing."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

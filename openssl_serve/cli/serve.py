@@ -104,7 +104,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
 
     # Only now: these bring ssl and the server, and --help needs neither.
     from openssl_serve import api  # noqa: PLC0415
-    from openssl_serve.cli.banner import show_banner  # noqa: PLC0415
+    from openssl_serve.cli.banner import Banner  # noqa: PLC0415
 
     options = api.ServerOptions(
         address=address,
@@ -123,8 +123,11 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
             *pair, lambda: key_password(pair.key, cert_key_password_file)
         )
     with api.make_server(root, certificate, options, write_log=render.write_log) as server:
-        show_banner(server, certificate, root)
-        api.serve_until_signal(server)
+        banner = Banner(server, certificate, root)
+        try:
+            api.serve_until_signal(server, ready=banner.start)
+        finally:
+            banner.stop()
 
 
 class Pair(NamedTuple):

@@ -12,7 +12,8 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from openssl_serve.errors import HttpError
@@ -25,11 +26,9 @@ from openssl_serve.server.access_log import AccessLog
 from openssl_serve.server.connection import Connection, Handler
 from openssl_serve.server.contexts import ContextProvider, refusal
 from openssl_serve.server.limits import Limits
+from openssl_serve.server.listeners import address_of
 from openssl_serve.server.offload import Pool
-from openssl_serve.server.ports import listen_error, raise_open_files, resolve
-
-BACKLOG = 1024
-"""Connections waiting to be accepted: with socketserver's 5 a burst waits a second for its SYN."""
+from openssl_serve.server.ports import raise_open_files
 
 ACCEPTS_PER_TURN = 64
 """New connections taken in one turn of the loop, so that a burst of them delays nobody much."""
@@ -46,25 +45,31 @@ class Handlers(NamedTuple):
 
 
 class PolyglotServer(socketserver.TCPServer):
-    """Serves HTTP and HTTPS on one address until `shutdown` or a signal.
+    """Serves HTTP and HTTPS on *listeners* until `shutdown` or a signal.
 
-    The loop runs in the thread that calls `serve_forever`; the *handlers* run in it too.
-
-    Raises ListenError when the address cannot be had.
+    The listeners (listeners.py opens them) are the server's from now on. The loop runs in the
+    thread that calls `serve_forever`, and the *handlers* run in it too.
     """
-
-    request_queue_size = BACKLOG
-    allow_reuse_address = True
 
     def __init__(
         self,
-        address: Address,
+        listeners: Sequence[socket.socket],
         contexts: ContextProvider,
         handlers: Handlers,
         *,
         log: AccessLog,
         limits: Limits | None = None,
     ) -> None:
+        # TCPServer's own __init__ would make one socket, and for one address.
+        socketserver.BaseServer.__init__(
+            self,
+            listeners[0].getsockname(),
+            Connection,  # type: ignore[arg-type]
+        )
+        self.socket = listeners[0]
+        self.listeners = tuple(listeners)
+        self.addresses = tuple(map(address_of, listeners))
+        """Where it listens: addresses with their real ports, or paths of Unix sockets."""
         self.contexts = contexts
         self.handlers = handlers
         self.log = log
@@ -80,32 +85,16 @@ class PolyglotServer(socketserver.TCPServer):
         self._refused: set[str] = set()
         self._ended = threading.Event()
         self._ended.set()
-        self._make_socket(address)
+        self._local = _only_address(self.addresses)
         self.pool = Pool(self.limits.threads)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.pool, selectors.EVENT_READ, None)
         self._max_connections = min(self.limits.max_connections, raise_open_files() - 64)
 
-    def _make_socket(self, address: Address) -> None:
-        self.address_family, where = resolve(address)
-        super().__init__(where, Connection, bind_and_activate=False)  # type: ignore[arg-type]
-        try:
-            self.server_bind()
-            self.server_activate()
-        except OSError as error:
-            self.socket.close()
-            raise listen_error(address, error) from error
-        self.socket.setblocking(False)
-        host, port = self.socket.getsockname()[:2]
-        # The port that was really taken, where 0 was asked for.
-        self.address = Address(host, port)
-        self._is_wildcard = host in ("0.0.0.0", "::")
-
-    def server_bind(self) -> None:
-        """Bind; a wildcard IPv6 address takes IPv4 clients too."""
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        super().server_bind()
+    @property
+    def address(self) -> Address:
+        """The first TCP address it listens on."""
+        return next(where for where in self.addresses if isinstance(where, Address))
 
     # The loop.
 
@@ -127,8 +116,8 @@ class PolyglotServer(socketserver.TCPServer):
                     data = key.data
                     if data is None:
                         self.pool.deliver()
-                    elif data is self:
-                        self._accept()
+                    elif data in self.listeners:
+                        self._accept(data)
                     else:
                         data.on_ready()
                 if self.now >= next_look:
@@ -156,10 +145,10 @@ class PolyglotServer(socketserver.TCPServer):
 
     # New connections, in socketserver's steps.
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPTS_PER_TURN):
             try:
-                request, client_address = self.get_request()
+                request, client_address = listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -191,11 +180,14 @@ class PolyglotServer(socketserver.TCPServer):
         connection.on_ready()
 
     def _accept_more(self, *, wanted: bool) -> None:
-        if wanted and not self._accepting:
-            self._selector.register(self.socket, selectors.EVENT_READ, self)
-        elif self._accepting and not wanted:
-            self._selector.unregister(self.socket)
+        if wanted == self._accepting:
+            return
         self._accepting = wanted
+        for listener in self.listeners:
+            if wanted:
+                self._selector.register(listener, selectors.EVENT_READ, listener)
+            else:
+                self._selector.unregister(listener)
 
     # What connections need.
 
@@ -218,13 +210,14 @@ class PolyglotServer(socketserver.TCPServer):
 
     def local_address(self, sock: socket.socket) -> tuple[str, int]:
         """Return the address and port that the client of *sock* connected to."""
-        if not self._is_wildcard:
-            return self.address
+        if self._local is not None:
+            return self._local
         try:
-            host, port = sock.getsockname()[:2]
+            name = sock.getsockname()
         except OSError:
-            return self.address
-        return str(host).removeprefix("::ffff:"), int(port)
+            name = ""
+        # A Unix socket has a path for a name; IPv4 clients of a dual stack are mapped (RFC 4291).
+        return (name[0].removeprefix("::ffff:"), name[1]) if isinstance(name, tuple) else ("", 0)
 
     def error_response(self, request: Request, error: HttpError) -> Response:
         """Make the page for *error*; 4xx about the message itself end the connection."""
@@ -265,8 +258,12 @@ class PolyglotServer(socketserver.TCPServer):
         self._ended.wait()
 
     def server_close(self) -> None:
-        """Close the listening socket and what the loop used."""
-        super().server_close()
+        """Close the listening sockets, remove those with a path, and what the loop used."""
+        for listener, where in zip(self.listeners, self.addresses, strict=True):
+            listener.close()
+            if isinstance(where, Path):
+                with contextlib.suppress(OSError):
+                    where.unlink()
         self._selector.close()
         self.pool.close()
 
@@ -293,3 +290,10 @@ class PolyglotServer(socketserver.TCPServer):
             signal.set_wakeup_fd(wakeup)
             for number, old in kept.items():
                 signal.signal(number, old)
+
+
+def _only_address(addresses: Sequence[Address | Path]) -> Address | None:
+    """The address that every client connects to, if there is only one and it is a real one."""
+    if len(addresses) == 1 and isinstance(addresses[0], Address):
+        return None if addresses[0].host in ("0.0.0.0", "::") else addresses[0]
+    return None

@@ -1,34 +1,15 @@
-"""Ports: turning an address into one to bind, and explaining why that failed."""
+"""Ports and descriptors: why an address cannot be had, who has it, how many files may be open."""
 
 import errno
 import os
 import resource
-import socket
 from pathlib import Path
-from typing import Any
 
 from openssl_serve.errors import ListenError
 from openssl_serve.hosts import Address
 
 _LISTEN = "0A"
 """TCP_LISTEN in the kernel's tables (include/net/tcp_states.h)."""
-
-
-def resolve(address: Address) -> tuple[int, Any]:
-    """Return the address family and the socket address to bind for *address*.
-
-    Raises ListenError when the host is no address of this machine's resolver.
-    """
-    try:
-        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise ListenError(
-            f"cannot listen on {address}: {error.strerror or error}",
-            f"this machine only: --bind-addr 127.0.0.1:{address.port}",
-        ) from error
-    # An IPv4 address first: it is what "localhost" means to most clients.
-    family, *_, where = min(found, key=lambda info: info[0] != socket.AF_INET)
-    return family, where
 
 
 def listen_error(address: Address, error: OSError) -> ListenError:
