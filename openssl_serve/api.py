@@ -66,6 +66,10 @@ class Certificate(Protocol):
         """Why it had to be made now; None when it was there."""
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """Faults that clients will notice, and that do not stop a server."""
+
+    @property
     def password(self) -> str | None:
         """What the key is encrypted with, if it is."""
 

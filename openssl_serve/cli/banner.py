@@ -1,5 +1,6 @@
 """What `serve` says when it begins: the URLs that really answer, and what the certificate is."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from openssl_serve.api import Certificate
 from openssl_serve.cli import render
+from openssl_serve.errors import InvalidHostError
 from openssl_serve.hosts import Address, Host, parse_host
 from openssl_serve.server.contexts import system_verdict
 from openssl_serve.server.polyglot import PolyglotServer
@@ -38,12 +40,11 @@ class Banner:
 
     def _say(self) -> None:
         facts = self._certificate.facts
-        hosts = [parse_host(name) for name in facts.names]
+        hosts = _hosts_of(facts.names)
         addresses = [where for where in self._server.addresses if isinstance(where, Address)]
         answering, absent = split_by_answer(hosts, addresses, self._ended)
-        lines = [f"serving {self._root.resolve()}"]
-        lines += [f"  on {where}" for where in self._server.addresses if isinstance(where, Path)]
-        self._write(lines)
+        places = ", ".join(map(str, self._server.addresses))
+        self._write([f"serving {self._root.resolve()} on {places}"])
         for host, port in answering:
             if not self._ended.is_set():
                 render.result(f"https://{host.in_url}:{port}/")
@@ -60,7 +61,8 @@ class Banner:
         )
         if self._ended.is_set():
             return
-        name = str(answering[0][0]) if answering else facts.names[0] if facts.names else ""
+        # Any name of the certificate will do: whether it leads here is another question.
+        name = next((host.value for host in hosts if not host.is_wildcard), "any.invalid")
         verdict = system_verdict(self._server.contexts.current(), name)
         lines = []
         if verdict is not None:
@@ -79,6 +81,15 @@ class Banner:
 
 def _line(word: str, text: str) -> str:
     return f"  {render.style(f'{word:<12}', 'blue')} {text}"
+
+
+def _hosts_of(names: Sequence[str]) -> list[Host]:
+    """Parse what can be parsed: a pair of the user's may hold names that we would not take."""
+    hosts = []
+    for name in names:
+        with contextlib.suppress(InvalidHostError):
+            hosts.append(parse_host(name))
+    return hosts
 
 
 def split_by_answer(

@@ -122,6 +122,8 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         certificate = api.load_certificate(
             *pair, lambda: key_password(pair.key, cert_key_password_file)
         )
+    for warning in certificate.warnings:
+        render.warning(warning)
     with api.make_server(root, certificate, options, write_log=render.write_log) as server:
         banner = Banner(server, certificate, root)
         try:
@@ -214,8 +216,11 @@ def key_password(key: Path, file: Path | None) -> str | None:
         try:
             return file.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "is no text"
-            raise UsageError(f"--cert-key-password-file {file}: {reason}") from error
+            reason = (getattr(error, "strerror", None) or "is no text").lower()
+            raise UsageError(
+                f"--cert-key-password-file {shorten(str(file))}: {reason}",
+                "the file holds the password as text; its last line break does not count",
+            ) from error
     if PASSWORD_VARIABLE in os.environ:
         return os.environ[PASSWORD_VARIABLE]
     if sys.stdin.isatty() and sys.stderr.isatty():
