@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["server_fixtures"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _nobodys_home(tmp_path_factory):
