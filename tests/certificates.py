@@ -51,6 +51,54 @@ def assert_self_signed(path: Path, names: list[str], days: int = 397):
     assert openssl("verify", "-x509_strict", "-CAfile", path, path) == f"{path}: OK\n"
 
 
+def usages_of(certificate) -> set[str]:
+    found = extension(certificate, x509.KeyUsage)
+    assert found.critical
+    names = ("digital_signature", "key_encipherment", "key_cert_sign", "crl_sign", "key_agreement",
+             "content_commitment", "data_encipherment")  # fmt: skip
+    return {name for name in names if getattr(found.value, name)}
+
+
+def assert_authority(path: Path, *, constrained: bool = False):
+    """The reference's section 2.2; each line is one that some client insists on."""
+    certificate = load(path)
+    assert_common(certificate)
+    assert certificate.issuer == certificate.subject
+    constraints = extension(certificate, x509.BasicConstraints)
+    assert (constraints.critical, constraints.value.ca) == (True, True)
+    assert constraints.value.path_length == 0
+    assert usages_of(certificate) == {"key_cert_sign", "crl_sign"}
+    assert len(certificate.extensions) == 3 + constrained
+    if constrained:
+        assert extension(certificate, x509.NameConstraints).critical
+    (name,) = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    assert len(name.value) <= 64
+    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    assert lifetime.days <= 3650
+
+
+def assert_leaf(path: Path, ca: Path, names: list[str], *, rsa: bool = False):
+    certificate, issuer = load(path), load(ca)
+    assert_common(certificate)
+    certificate.verify_directly_issued_by(issuer)
+    constraints = extension(certificate, x509.BasicConstraints)
+    assert (constraints.critical, constraints.value.ca) == (True, False)
+    encipher = {"key_encipherment"} if rsa else set()
+    assert usages_of(certificate) == {"digital_signature"} | encipher
+    purposes = extension(certificate, x509.ExtendedKeyUsage)
+    assert (purposes.critical, list(purposes.value)) == (False, [Purpose.SERVER_AUTH])
+    identifier = extension(certificate, x509.AuthorityKeyIdentifier)
+    assert not identifier.critical
+    key_id = extension(issuer, x509.SubjectKeyIdentifier).value.digest
+    assert identifier.value.key_identifier == key_id
+    assert identifier.value.authority_cert_issuer is None
+    assert names_of(certificate) == names
+    assert len(certificate.extensions) == 6
+    assert certificate.not_valid_after_utc <= issuer.not_valid_after_utc
+    verdict = openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", ca, path)
+    assert verdict == f"{path}: OK\n"
+
+
 def assert_pair(cert: Path, key: Path):
     """The key belongs to the certificate, and only its owner can read it."""
     private = serialization.load_pem_private_key(key.read_bytes(), None)

@@ -66,6 +66,13 @@ class CertificateFacts:
         return self.dns_names + self.ip_addresses
 
     @property
+    def common_name(self) -> str:
+        """The last CN of the subject; empty when there is none."""
+        # No comma ends a value: describe_name escapes those inside.
+        names = [part for part in self.subject.split(", ") if part.startswith("CN=")]
+        return names[-1].removeprefix("CN=") if names else ""
+
+    @property
     def is_ca(self) -> bool:
         """Whether it may sign other certificates."""
         return bool(self.extensions.is_ca)

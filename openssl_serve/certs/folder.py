@@ -130,7 +130,8 @@ class Folder:
                 _remove(self.path / name)
 
     def _finish(self, ready: Path) -> None:
-        for name in sorted(os.listdir(ready)):
+        # A key before its certificate (.key, .crt): whoever sees the certificate can use it.
+        for name in sorted(os.listdir(ready), reverse=True):
             (ready / name).replace(self.path / name)
         ready.rmdir()
         _sync(self.path)

@@ -7,6 +7,7 @@ import datetime as dt
 import secrets
 from pathlib import Path
 
+from openssl_serve.certs.authority import ORGANIZATION, AuthorityProfile
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.keys import check_pair
 from openssl_serve.certs.profile import CertificateProfile, KeyType, Shape
@@ -45,9 +46,24 @@ def recipe_for(
     )
     steps = [commands.new_key(key_type.value)] if new_key else []
     if issuer:
-        steps += commands.issued(issuer, Shape.LEAF.section, profile.days, new_serial())
+        section = Shape.LEAF.section
+        steps += [
+            commands.new_request(),
+            commands.sign(issuer, section, profile.days, new_serial()),
+        ]
     else:
-        steps += commands.self_signed(Shape.SELF_SIGNED.section, profile.days, new_serial())
+        section = Shape.SELF_SIGNED.section
+        steps.append(commands.self_signed(section, profile.days, new_serial()))
+    return Recipe(config, tuple(steps))
+
+
+def authority_recipe(profile: AuthorityProfile, *, new_key: bool = True) -> Recipe:
+    """How to make a local CA; without *new_key*, the key is in the folder already."""
+    config = render(
+        common_name=profile.common_name, organization=ORGANIZATION, permitted=profile.permitted
+    )
+    steps = [commands.new_key(profile.key_type.value)] if new_key else []
+    steps.append(commands.self_signed(Shape.CA.section, profile.days, new_serial()))
     return Recipe(config, tuple(steps))
 
 
@@ -82,17 +98,32 @@ def issue(
     recipe = recipe_for(profile, issuer=issuer, new_key=new_key)
     facts = run_recipe(openssl, recipe, folder)
     missing = [str(host) for host in profile.hosts if not facts.covers(host)]
-    lifetime = facts.not_after - facts.not_before
     if missing:
-        fault = f"is not valid for {', '.join(missing)}"
-    elif facts.shape is not (Shape.LEAF if issuer else Shape.SELF_SIGNED):
-        fault = "lacks extensions that were asked for"
+        raise _not_asked_for(openssl, f"is not valid for {', '.join(missing)}")
+    _check(openssl, facts, Shape.LEAF if issuer else Shape.SELF_SIGNED, profile.days)
+    return facts
+
+
+def issue_authority(
+    openssl: Openssl, profile: AuthorityProfile, folder: Path, *, new_key: bool = True
+) -> CertificateFacts:
+    """Make a local CA in *folder*, and refuse it if it is not what was asked for."""
+    facts = run_recipe(openssl, authority_recipe(profile, new_key=new_key), folder)
+    _check(openssl, facts, Shape.CA, profile.days)
+    return facts
+
+
+def _check(openssl: Openssl, facts: CertificateFacts, shape: Shape, days: int) -> None:
+    if facts.shape is not shape:
+        raise _not_asked_for(openssl, "lacks extensions that were asked for")
+    lifetime = facts.not_after - facts.not_before
     # A second more or less: LibreSSL and OpenSSL count the last one differently.
-    elif abs(lifetime - dt.timedelta(days=profile.days)) > dt.timedelta(minutes=1):
-        fault = f"is valid for {lifetime.days} days, not {profile.days}"
-    else:
-        return facts
-    raise OpensslFailedError(f"{openssl.path} ({openssl.version}) made a certificate that {fault}")
+    if abs(lifetime - dt.timedelta(days=days)) > dt.timedelta(minutes=1):
+        raise _not_asked_for(openssl, f"is valid for {lifetime.days} days, not {days}")
+
+
+def _not_asked_for(openssl: Openssl, fault: str) -> OpensslFailedError:
+    return OpensslFailedError(f"{openssl.path} ({openssl.version}) made a certificate that {fault}")
 
 
 def _run_step(openssl: Openssl, step: Step, folder: Path) -> None:

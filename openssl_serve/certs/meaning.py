@@ -25,6 +25,8 @@ class Extensions:
     extended_key_usage: tuple[str, ...] = ()
     subject_key_id: str | None = None
     authority_key_id: str | None = None
+    permitted: tuple[str, ...] = ()
+    """Name constraints: the names, with all below them, and addresses that a CA may issue for."""
 
 
 def read_extensions(found: dict[str, Extension]) -> Extensions:
@@ -50,6 +52,7 @@ def read_extensions(found: dict[str, Extension]) -> Extensions:
             colon_separated(der.expect(key_id, der.OCTET_STRING).content) if key_id else None
         ),
         authority_key_id=_authority_key_id(value(oids.AUTHORITY_KEY_ID)),
+        permitted=_permitted(value(oids.NAME_CONSTRAINTS)),
     )
 
 
@@ -146,3 +149,22 @@ def _authority_key_id(value: Element | None) -> str | None:
         if field.tag == 0x80:
             return colon_separated(field.content)
     return None
+
+
+def _permitted(value: Element | None) -> tuple[str, ...]:
+    """The permitted subtrees (RFC 5280 section 4.2.1.10); an address with all of its mask."""
+    found = []
+    for part in der.children(value) if value else ():
+        if part.tag != 0xA0:
+            continue
+        for subtree in der.children(part, 0xA0):
+            base = next(der.children(subtree), None)
+            if base is not None and base.tag == 0x82:
+                found.append(base.content.decode("ascii", "backslashreplace"))
+            elif base is not None and base.tag == 0x87 and len(base.content) in (8, 32):
+                half = len(base.content) // 2
+                address = ipaddress.ip_address(base.content[:half]).compressed
+                mask = ipaddress.ip_address(base.content[half:])
+                whole = int(mask) == (1 << 8 * half) - 1
+                found.append(address if whole else f"{address}/{mask}")
+    return tuple(found)

@@ -71,32 +71,30 @@ def new_key(kind: str) -> Step:
     return Step((*arguments, "-out", KEY), KEY)
 
 
-def self_signed(section: str, days: int, serial: str) -> tuple[Step, ...]:
+def self_signed(section: str, days: int, serial: str) -> Step:
     """Make a certificate signed by its own key, with the extensions of *section*."""
-    return (
-        Step(
-            (
-                *("req", "-new", "-x509", "-sha256", "-config", CONFIG, "-extensions", section),
-                *("-key", KEY, "-days", str(days), "-set_serial", serial, "-out", CERTIFICATE),
-            ),
-            CERTIFICATE,
+    return Step(
+        (
+            *("req", "-new", "-x509", "-sha256", "-config", CONFIG, "-extensions", section),
+            *("-key", KEY, "-days", str(days), "-set_serial", serial, "-out", CERTIFICATE),
         ),
+        CERTIFICATE,
     )
 
 
-def issued(issuer: Issuer, section: str, days: int, serial: str) -> tuple[Step, ...]:
-    """Make a request, and from it a certificate signed by *issuer*."""
-    return (
-        Step(
-            ("req", "-new", "-sha256", "-config", CONFIG, "-key", KEY, "-out", REQUEST),
-            REQUEST,
+def new_request() -> Step:
+    """Make a request for the key, with the subject of the configuration and no extensions."""
+    arguments = ("req", "-new", "-sha256", "-config", CONFIG, "-key", KEY, "-out", REQUEST)
+    return Step(arguments, REQUEST)
+
+
+def sign(issuer: Issuer, section: str, days: int, serial: str) -> Step:
+    """Make a certificate of a request: its subject and key, and *our* extensions."""
+    return Step(
+        (
+            *("x509", "-req", "-sha256", "-in", REQUEST, "-days", str(days)),
+            *("-CA", issuer.certificate, "-CAkey", issuer.key, "-set_serial", serial),
+            *("-extfile", CONFIG, "-extensions", section, "-out", CERTIFICATE),
         ),
-        Step(
-            (
-                *("x509", "-req", "-sha256", "-in", REQUEST, "-days", str(days)),
-                *("-CA", issuer.certificate, "-CAkey", issuer.key, "-set_serial", serial),
-                *("-extfile", CONFIG, "-extensions", section, "-out", CERTIFICATE),
-            ),
-            CERTIFICATE,
-        ),
+        CERTIFICATE,
     )

@@ -1,0 +1,189 @@
+"""The local CA of a data folder: find it, make it, renew it with the same key.
+
+Trusting it is the user's decision (trust/); what it issues is decided by the store.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from openssl_serve.certs.facts import CertificateFacts, read_facts_file
+from openssl_serve.certs.pairs import Pairs
+from openssl_serve.certs.profile import LOOPBACK, KeyType, Shape
+from openssl_serve.errors import CertificateError, StoreError
+from openssl_serve.hosts import Host, parse_host
+from openssl_serve.openssl.binary import Openssl
+from openssl_serve.openssl.commands import Issuer
+
+STEM = "_local_ca"
+"""No host has files of this name: a slug begins with no underscore."""
+
+ORGANIZATION = "openssl-serve local CA"
+"""Tells what we issued from anybody else's certificates."""
+
+DAYS = 3650
+"""Ten years: long enough that nobody has to trust twice, short enough for every client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A local CA. Its key may be absent: it can then be trusted, but issue nothing."""
+
+    cert_path: Path
+    key_path: Path
+    facts: CertificateFacts
+
+    @property
+    def issuer(self) -> Issuer:
+        """What openssl needs to sign with it. Raises CertificateError when it cannot."""
+        if not self.key_path.exists():
+            raise CertificateError(
+                f"{self.key_path}: the key of the local CA is missing, so it issues nothing",
+                "without it: openssl-serve generate --self-signed HOST",
+            )
+        if self.days_left() < 1:
+            raise CertificateError(
+                f"{self.cert_path}: the local CA ends on {self.facts.not_after:%Y-%m-%d}",
+                "openssl-serve renew --ca, then openssl-serve trust",
+            )
+        return Issuer(str(self.cert_path), str(self.key_path))
+
+    def issued(self, facts: CertificateFacts) -> bool:
+        """Whether the certificate with these *facts* names this CA as its issuer."""
+        return (
+            facts.issuer == self.facts.subject
+            and facts.extensions.authority_key_id == self.facts.extensions.subject_key_id
+        )
+
+    def refuse_others(self, hosts: Iterable[Host]) -> None:
+        """Raise CertificateError when its constraints let it issue for one of *hosts* not."""
+        permitted = self.facts.extensions.permitted
+        others = [str(host) for host in hosts if not _within(host, permitted)]
+        if permitted and others:
+            raise CertificateError(
+                f"the local CA may not issue for {', '.join(others)}, only for and below "
+                f"{', '.join(permitted)}",
+                "issue without it: openssl-serve generate --self-signed",
+            )
+
+    def days_left(self) -> int:
+        """For how long it can issue: a leaf must not outlive its issuer."""
+        return self.facts.days_left(dt.datetime.now(dt.UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityProfile:
+    """A request for a local CA. *permitted*: the only hosts it may issue for; none: all."""
+
+    common_name: str
+    key_type: KeyType = KeyType.P256
+    permitted: tuple[Host, ...] = ()
+    days: int = DAYS
+
+
+def find(pairs: Pairs) -> Authority | None:
+    """The local CA among *pairs*; None when there is none.
+
+    Raises CertificateError when there is something else in its place.
+    """
+    cert, key = pairs.paths(STEM)
+    if not cert.exists():
+        return None
+    facts = read_facts_file(cert)
+    if facts.shape is not Shape.CA:
+        raise CertificateError(f"{cert}: is no local CA", "move it away, and a new one is made")
+    return Authority(cert, key, facts)
+
+
+def ensure(pairs: Pairs, openssl: Openssl, permitted: tuple[Host, ...] = ()) -> Authority:
+    """The local CA, made now if there is none; it may then issue for *permitted* alone.
+
+    And for loopback, which every server certificate names.
+    """
+    with pairs.folder.reading():
+        authority = find(pairs)
+        if authority is not None and not pairs.folder.has_leftovers():
+            return authority
+    # Before anything is written.
+    _ = openssl.version
+    if permitted:
+        permitted = tuple(dict.fromkeys((*permitted, *map(parse_host, LOOPBACK))))
+    with pairs.folder.writing():
+        profile = AuthorityProfile(new_common_name(), permitted=permitted)
+        return find(pairs) or _make(pairs, openssl, profile)
+
+
+def renew(pairs: Pairs, openssl: Openssl) -> Authority:
+    """The local CA with the same name, key and constraints, and a new lifetime.
+
+    Raises StoreError when there is none.
+    """
+    if find(pairs) is None:
+        raise StoreError(
+            f"there is no local CA in {pairs.folder.path}", "make one: openssl-serve generate --ca"
+        )
+    _ = openssl.version
+    with pairs.folder.writing():
+        authority = find(pairs)
+        if authority is None:
+            raise StoreError(f"the local CA in {pairs.folder.path} was removed just now")
+        profile = AuthorityProfile(
+            authority.facts.common_name,
+            KeyType.described(authority.facts.key) or KeyType.P256,
+            tuple(map(parse_host, authority.facts.extensions.permitted)),
+        )
+        return _make(pairs, openssl, profile, keep_key=True)
+
+
+def _make(
+    pairs: Pairs, openssl: Openssl, profile: AuthorityProfile, *, keep_key: bool = False
+) -> Authority:
+    from openssl_serve.certs.issue import issue_authority  # noqa: PLC0415 - needed once
+
+    cert, key = pairs.paths(STEM)
+    pairs.make(
+        STEM,
+        lambda stage: issue_authority(openssl, profile, stage, new_key=not keep_key),
+        keep_key=keep_key,
+        # A key without its certificate: not ours to use, and not ours to lose.
+        unusable=(key,) if not keep_key and os.path.lexists(key) else (),
+    )
+    return Authority(cert, key, read_facts_file(cert))
+
+
+def _within(host: Host, permitted: tuple[str, ...]) -> bool:
+    name = host.value.removeprefix("*.")
+    return any(name == base or (not host.is_ip and name.endswith(f".{base}")) for base in permitted)
+
+
+def was_issued_here(facts: CertificateFacts) -> bool:
+    """Whether a local CA of ours, this one or one before it, issued the certificate."""
+    return f"O={ORGANIZATION}" in facts.issuer
+
+
+def new_common_name() -> str:
+    """A name that tells whose CA this is, and that no other CA has.
+
+    Firefox keeps CAs apart by name, and iOS shows only those that have a common name.
+    """
+    # Needed once in ten years, and every start imports this file.
+    import re  # noqa: PLC0415
+    import secrets  # noqa: PLC0415
+    import socket  # noqa: PLC0415
+
+    who = re.sub(r"[^A-Za-z0-9.@_-]", "", f"{_user()}@{socket.gethostname().partition('.')[0]}")
+    year = dt.datetime.now(dt.UTC).year
+    # 64 characters are the most (RFC 5280, ub-common-name).
+    return f"{ORGANIZATION} {who[:24]} {year} {secrets.token_hex(3)}"
+
+
+def _user() -> str:
+    import getpass  # noqa: PLC0415
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run under a number that has no name.
+        return "nobody"
