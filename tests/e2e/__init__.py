@@ -1,0 +1,1 @@
+"""The installed command in a child process, with curl, openssl and Chromium as its clients."""
