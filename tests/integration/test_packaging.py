@@ -1,0 +1,182 @@
+"""What is installed is what was tested: from a wheel, from an sdist's wheel, and editable."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGE = ROOT / "openssl_serve"
+
+SOURCES = {
+    path.relative_to(ROOT).as_posix(): path
+    for path in PACKAGE.rglob("*")
+    if path.is_file() and "__pycache__" not in path.parts
+} | {"openssl_serve/openssl.cnf.template": ROOT / "openssl.cnf.template"}
+"""What a wheel has to hold, and where it comes from."""
+
+ISSUE = """
+import openssl_serve, pathlib
+from openssl_serve.api import ensure_certificate
+from openssl_serve.openssl import template
+print(pathlib.Path(openssl_serve.__file__).parent)
+print(ensure_certificate("my.dev.local").cert_path)
+"""
+
+
+def run(*command: str | Path, cwd: Path, home: Path | None = None) -> str:
+    """The stdout of *command*; its failure is the test's."""
+    environment = {
+        name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ
+    }
+    environment |= {"HOME": str(home or cwd), "OPENSSL_SERVE_HOME": str((home or cwd) / "data")}
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=50, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def build(kind: str, source: Path, folder: Path) -> Path:
+    """The one file that hatchling makes of *source* in *folder*."""
+    run(sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder, cwd=source)
+    (path,) = folder.iterdir()
+    return path
+
+
+def names_in(wheel: Path) -> set[str]:
+    """The files of the package in *wheel*."""
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+    assert len(names) == len(set(names))
+    return {name for name in names if ".dist-info/" not in name}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of an environment with the wheel in it, and no way to the checkout.
+
+    It sees the dependencies through a .pth file: folders named there have their own .pth files
+    left alone, so that of the editable installation does not count.
+    """
+    folder = tmp_path_factory.mktemp("elsewhere")
+    venv.create(folder, symlinks=True)
+    paths = sysconfig.get_paths("venv", {"base": str(folder), "platbase": str(folder)})
+    dependencies = Path(paths["purelib"]) / "dependencies.pth"
+    dependencies.write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    run(
+        sys.executable, "-m", "pip", "--python", folder, "install", "--quiet", "--no-index",
+        "--no-deps", "--no-compile", "--ignore-installed", "--disable-pip-version-check", wheel,
+        cwd=folder,
+    )  # fmt: skip
+    return Path(paths["scripts"])
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    assert names_in(wheel) == set(SOURCES)
+    kinds = {Path(name).suffix or name.rpartition("/")[2] for name in SOURCES}
+    assert kinds <= {".py", ".html", ".css", ".js", ".template", ".typed"}
+
+
+def test_the_wheel_holds_every_file_as_it_is(wheel: Path) -> None:
+    """Those that are no Python among them: the template, the pages, py.typed."""
+    named = {"openssl.cnf.template", "py.typed", "pages/listing.html", "pages/error.html"}
+
+    with zipfile.ZipFile(wheel) as archive:
+        content = {name: archive.read(name) for name in names_in(wheel)}
+
+    assert {f"openssl_serve/{name}" for name in named} <= set(content)
+    assert content == {name: path.read_bytes() for name, path in SOURCES.items()}
+
+
+def test_the_wheel_names_its_command_and_its_dependencies(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        info = {Path(n).name: archive.read(n).decode() for n in archive.namelist() if "-info/" in n}
+
+    assert "openssl-serve = openssl_serve.__main__:main" in info["entry_points.txt"]
+    assert "Requires-Python: >=3.11\n" in info["METADATA"]
+    required = [
+        line.removeprefix("Requires-Dist: ")
+        for line in info["METADATA"].splitlines()
+        if line.startswith("Requires-Dist: ") and "extra ==" not in line
+    ]
+    names = {line.replace(">", "<").partition("<")[0] for line in required}
+    assert names == {"appdirs", "httptools", "idna", "rich", "segno", "sh", "typer"}
+
+
+def test_a_wheel_made_of_the_sdist_is_the_same(wheel: Path, tmp_path: Path) -> None:
+    """That is how others package it."""
+    sdist = build("sdist", ROOT, tmp_path / "sdist")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "source", filter="data")
+    (source,) = (tmp_path / "source").iterdir()
+
+    other = build("wheel", source, tmp_path / "wheel")
+
+    assert names_in(other) == names_in(wheel)
+    assert (source / "tests" / "integration" / "test_packaging.py").is_file()
+    assert not (source / ".venv").exists()
+
+
+class TestInstalled:
+    def test_issues_a_certificate_far_from_the_checkout(
+        self, installed: Path, tmp_path: Path
+    ) -> None:
+        place, cert = run(installed / "python", "-c", ISSUE, cwd=tmp_path).splitlines()
+
+        assert Path(place).is_relative_to(installed.parent)
+        assert not Path(place).is_relative_to(ROOT)
+        assert "DNS:my.dev.local" in run(
+            "openssl", "x509", "-in", cert, "-noout", "-ext", "subjectAltName", cwd=tmp_path
+        )
+
+    def test_its_command_runs(self, installed: Path, tmp_path: Path) -> None:
+        version = run(installed / "openssl-serve", "--version", cwd=tmp_path)
+
+        assert version == run(sys.executable, "-m", "openssl_serve", "--version", cwd=tmp_path)
+
+    def test_its_pages_are_there(self, installed: Path, tmp_path: Path) -> None:
+        """Asked of a running server: a listing, and an error."""
+        pages = run(installed / "python", "-c", PAGES, cwd=tmp_path)
+
+        assert "200 text/html" in pages
+        assert "404 text/html" in pages
+
+
+PAGES = """
+import http.client, ssl, pathlib
+from openssl_serve.api import running_server
+with running_server(pathlib.Path()) as server:
+    for path in "/", "/absent":
+        client = http.client.HTTPSConnection(
+            "127.0.0.1", server.address.port, timeout=20, context=ssl._create_unverified_context()
+        )
+        client.request("GET", path, headers={"Accept": "text/html"})
+        response = client.getresponse()
+        print(response.status, response.headers["Content-Type"], len(response.read()) > 100)
+        client.close()
+"""
+
+
+def test_an_editable_installation_issues_a_certificate(tmp_path: Path) -> None:
+    """The environment of these tests: `pip install --editable`."""
+    place, cert = run(sys.executable, "-c", ISSUE, cwd=tmp_path).splitlines()
+
+    assert Path(place) == PACKAGE
+    assert "CN=my.dev.local" in run(
+        "openssl", "x509", "-in", cert, "-noout", "-subject", "-nameopt", "RFC2253", cwd=tmp_path
+    )
