@@ -6,6 +6,7 @@ or is reached through another link, does not have the same of all these.
 """
 
 import os
+import time
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
@@ -25,6 +26,10 @@ SMALL = 65_536
 
 MAX_KEPT = 512
 """Responses kept: with SMALL, 32 MiB at the most."""
+
+SETTLED_S = 2.0
+"""Age from which a file is kept: of two changes within one tick of the file system's clock (4 ms on
+ext4, 2 s on FAT) the second leaves no trace in times and size."""
 
 _ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
 _ALWAYS = ((b"Cache-Control", b"no-cache"), (b"X-Content-Type-Options", b"nosniff"))
@@ -76,8 +81,8 @@ class Files:
             path = self._folder.path_of(names)
             try:
                 return self._send(request, self._folder.open(path))
-            except HttpError:
-                if not self._folder.is_folder(path):
+            except HttpError as error:
+                if error.status != 404 or not self._folder.is_folder(path):
                     raise
             return _to_folder(names, target)
         del names[-1]
@@ -87,23 +92,32 @@ class Files:
         for index in self._index:
             try:
                 return self._send(request, self._folder.open(os.path.join(path, index)))
-            except HttpError:
-                continue
+            except HttpError as error:
+                if error.status != 404:
+                    raise
         if not self._options.listing:
             raise HttpError(404, "there is nothing here")
         html = b"text/html" in (request.get(b"accept") or b"")
         return Offload(lambda: list_folder(self._folder, names, html=html))
 
     def _send(self, request: Request, opened: Opened) -> Response:
-        representation = _represent(opened)
+        try:
+            representation = _represent(opened)
+        except BaseException:
+            os.close(opened.fd)
+            raise
         if representation.whole is None:
             return _respond(request, representation, opened.fd)
         os.close(opened.fd)
+        if opened.status.st_ctime < time.time() - SETTLED_S:
+            self._keep(request.target, representation)
+        return _respond(request, representation, None)
+
+    def _keep(self, target: bytes, representation: Representation) -> None:
         if len(self._kept) >= MAX_KEPT:
             # The oldest goes: a dictionary keeps the order of insertion.
             self._kept.pop(next(iter(self._kept)))
-        self._kept[request.target] = representation
-        return _respond(request, representation, None)
+        self._kept[target] = representation
 
 
 def _fingerprint(status: os.stat_result) -> Fingerprint:
@@ -123,7 +137,8 @@ def _represent(opened: Opened) -> Representation:
     status = opened.status
     # No hash of the content: the first byte of a large file would wait for its last.
     etag = b'"%x-%x"' % (status.st_mtime_ns, status.st_size)
-    modified = int(status.st_mtime)
+    # RFC 9110 section 8.8.2.1: never later than the response's own date.
+    modified = int(min(status.st_mtime, time.time()))
     fields = (
         (b"Content-Type", media_type(os.fsdecode(os.path.basename(opened.path)))),
         (b"ETag", etag),
@@ -133,7 +148,8 @@ def _represent(opened: Opened) -> Representation:
     )
     whole = None
     if status.st_size <= SMALL:
-        whole = Response(200, fields, os.pread(opened.fd, SMALL, 0))
+        # As many bytes as the tag speaks of, should the file be growing.
+        whole = Response(200, fields, os.pread(opened.fd, status.st_size, 0))
     size = status.st_size if whole is None else whole.length
     return Representation(
         opened.path, _fingerprint(status), Validators(etag, modified), size, fields, whole

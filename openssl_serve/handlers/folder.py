@@ -4,6 +4,7 @@ The decision is taken on the decoded name and on the opened file, never on the r
 that no spelling of a name gets past it. Forbidden and missing are told apart by nobody.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -21,11 +22,16 @@ SECRET_SUFFIXES = (b".key", b".pem", b".p12", b".pfx", b".jks", b".keystore")
 _PUBLIC_DOT_NAME = b".well-known"
 """RFC 8615: the one name with a dot that is there to be asked for."""
 
-NOT_FOUND = HttpError(404, "there is nothing here")
-"""Always the same words, for what is missing and for what is not shown."""
-
 Identity = tuple[int, int]
 """Device and inode of a file."""
+
+
+def not_found() -> HttpError:
+    """Return a 404 in always the same words, for what is missing and for what is not shown.
+
+    A new one each time: an exception that is raised again keeps the frames of every time before.
+    """
+    return HttpError(404, "there is nothing here")
 
 
 class Opened(NamedTuple):
@@ -78,7 +84,7 @@ class Folder:
         last = names[-1]
         names = [name for name in names if name not in (b"", b".")]
         if b".." in names or not all(map(self.shows, names)):
-            raise NOT_FOUND
+            raise not_found()
         if last in (b"", b"."):
             names.append(b"")
         return names
@@ -96,9 +102,19 @@ class Folder:
         return self._prefix + b"/".join(names)
 
     def contains(self, path: bytes) -> bool:
-        """Whether *path*, with all its links followed, is inside the folder."""
+        """Whether *path*, with all its links followed, is inside the folder and may be seen."""
         real = os.path.realpath(path)
-        return real == self.root or real.startswith(self._prefix)
+        return real == self.root or self._may_be_seen(real)
+
+    def is_key(self, status: os.stat_result) -> bool:
+        """Whether *status* is that of a file which is never shown, whatever its name."""
+        return (status.st_dev, status.st_ino) in self._never
+
+    def _may_be_seen(self, real: bytes) -> bool:
+        # A link may have a harmless name and lead to what is not shown.
+        return real.startswith(self._prefix) and all(
+            map(self.shows, real.removeprefix(self._prefix).split(b"/"))
+        )
 
     def is_folder(self, path: bytes) -> bool:
         """Whether *path* is a folder inside this one."""
@@ -108,29 +124,29 @@ class Folder:
         """Open the regular file *path*; raises HttpError 404 for anything else.
 
         The file is opened first and judged after, so that a link that changes in between gains
-        nothing: what `realpath` finds must be the very file that is open.
+        nothing: what `realpath` finds must be the very file that is open. 503 where the system
+        has no descriptor left: that is no word about the file.
         """
         try:
             # O_NONBLOCK: opening a FIFO would wait for its writer.
             fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except (OSError, ValueError) as error:
-            raise NOT_FOUND from error
+            if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+                raise HttpError(503, "too many files are open here") from error
+            raise not_found() from error
         status = os.fstat(fd)
         try:
-            identity = (status.st_dev, status.st_ino)
             real = os.path.realpath(path)
             found = os.stat(real)
             allowed = (
                 stat.S_ISREG(status.st_mode)
-                and identity not in self._never
-                and real.startswith(self._prefix)
-                and identity == (found.st_dev, found.st_ino)
-                # A link may have a harmless name and lead to what is not shown.
-                and all(map(self.shows, real.removeprefix(self._prefix).split(b"/")))
+                and not self.is_key(status)
+                and self._may_be_seen(real)
+                and (status.st_dev, status.st_ino) == (found.st_dev, found.st_ino)
             )
         except OSError:
             allowed = False
         if not allowed:
             os.close(fd)
-            raise NOT_FOUND
+            raise not_found()
         return Opened(fd, path, status)

@@ -1,7 +1,8 @@
 """Plain HTTP is sent to https at the same host and port, or refused."""
 
+from openssl_serve.errors import HttpError
 from openssl_serve.handlers.authorities import Authorities
-from openssl_serve.http1.request import Request
+from openssl_serve.http1.request import Peer, Request
 from openssl_serve.http1.response import Response
 from openssl_serve.http1.targets import encode_target, origin_form
 
@@ -18,11 +19,7 @@ class RedirectToHttps:
     def __call__(self, request: Request) -> Response:
         """Redirect *request*; raises HttpError 400 or 421 when there is nowhere to."""
         authority = self._authorities.of(request)
-        if authority is None:
-            # HTTP/1.0 without Host: only the certificate's first name can be meant.
-            place = self._authorities.hosts[0].in_url + f":{request.peer.port}"
-        else:
-            place = str(authority)
+        place = str(authority) if authority else self._usual_place(request.peer)
         target = encode_target(origin_form(request.target))
         location = b"https://" + place.encode("ascii") + target
         return Response(
@@ -30,6 +27,13 @@ class RedirectToHttps:
             ((b"Location", location), _NO_STORE, (b"Content-Type", b"text/plain; charset=utf-8")),
             b"https: " + location + b"\n",
         )
+
+    def _usual_place(self, peer: Peer) -> str:
+        """Where a client means that does not say (HTTP/1.0 without Host): the first name here."""
+        for host in self._authorities.hosts:
+            if not host.is_wildcard:
+                return f"{host.in_url}:{peer.port}" if peer.port else host.in_url
+        raise HttpError(400, "no Host")
 
 
 class RefusePlain:

@@ -15,7 +15,7 @@ _MONTHS = (
 _ETAG = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _RANGE = re.compile(rb"bytes=[ \t]*(\d*)-(\d*)[ \t]*\Z", re.IGNORECASE)
 _MAX_DIGITS = 19
-"""Of a byte position: all of a 64-bit offset; more only makes int() work for an attacker."""
+"""Of a byte position: all of a 64-bit offset; more is beyond any file, and work for int()."""
 
 
 class Range(NamedTuple):
@@ -76,19 +76,24 @@ def parse_range(value: bytes, size: int) -> Range | None:
     match = _RANGE.match(value)
     if match is None:
         return None
-    first, last = match.groups()
-    if len(first) > _MAX_DIGITS or len(last) > _MAX_DIGITS or not (first or last):
-        raise ValueError("unsatisfiable")
-    if not first:
-        start, stop = max(0, size - int(last)), size
-    else:
-        start, stop = int(first), min(size, int(last) + 1) if last else size
-        if last and int(last) < int(first):
+    if match[1]:
+        start = _position(match[1])
+        stop = min(size, _position(match[2]) + 1) if match[2] else size
+        if match[2] and _position(match[2]) < start:
             # Section 14.1.1 calls this invalid, so the field is ignored.
             return None
+    elif match[2]:
+        start, stop = max(0, size - _position(match[2])), size
+    else:
+        return None
     if start >= stop:
         raise ValueError("unsatisfiable")
     return Range(start, stop)
+
+
+def _position(digits: bytes) -> int:
+    """Read a byte position; of absurd ones it matters only that they are beyond every file."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
 class Authority(NamedTuple):
@@ -109,7 +114,9 @@ def parse_authority(value: bytes) -> Authority | None:
     >>> parse_authority(b"user@dev.local") is None
     True
     """
-    text = value.decode("latin-1")
+    if not value.isascii():
+        return None
+    text = value.decode("ascii")
     host, colon, port = text.rpartition(":")
     if not colon or port.endswith("]"):
         host, port = text, ""
@@ -123,6 +130,6 @@ def parse_authority(value: bytes) -> Authority | None:
         parsed = parse_host(host)
     except InvalidHostError:
         return None
-    if not host.isascii() or parsed.is_wildcard:
+    if parsed.is_wildcard:
         return None
     return Authority(parsed, int(port) if port else None)

@@ -120,8 +120,13 @@ class RequestParser:
             self._llhttp = None
         except HttpParserError as error:
             self._llhttp = None
+            request = self._request
+            if request is not None and not request.complete and request in self.ready:
+                # Its body is malformed, and it has not been answered yet.
+                self.ready.remove(request)
+                request = None
             # Bytes after a request that ends the connection are not an answerable request.
-            if self._request is None or self._request.keep_alive or self.in_head:
+            if request is None or request.keep_alive or self.in_head:
                 self._refuse(HttpError(400, f"malformed request: {error}"))
         if self.in_head and self.refusal is None:
             if len(self._target) > MAX_TARGET_LENGTH:
@@ -156,7 +161,8 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         # After the head these are trailers; nothing here wants them (RFC 9110 section 6.5.1).
         if self.in_head:
-            self._fields.append((name, value))
+            # llhttp leaves the white space behind a value in it (RFC 9110 section 5.5).
+            self._fields.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         self.in_head = False
