@@ -217,10 +217,14 @@ class Command:
         environment: dict[str, str] | None = None,
         umask: int = -1,
         stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
         program: Sequence[str] = (INSTALLED,),
     ) -> Running:
         """Start a server on a free port, unless *arguments* name one."""
-        named = any(word.startswith(("--port", "--bind-addr")) for word in arguments)
+        named = any(
+            word.startswith(("--port", "-p", "--bind-addr", "--help", "--version"))
+            for word in arguments
+        )
         process = subprocess.Popen(
             [*program, *arguments, *(() if named else ("--port", "0"))],
             cwd=self.site,
@@ -228,7 +232,7 @@ class Command:
             umask=umask,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
         running = Running(process)
