@@ -21,11 +21,12 @@ from openssl_serve.hosts import Address, Host, parse_host
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.paths import data_folder
 from openssl_serve.server.access_log import AccessLog, LogFormat
-from openssl_serve.server.connection import Handler
-from openssl_serve.server.contexts import FixedContext, make_context
+from openssl_serve.server.contexts import ReloadingContext, make_context
+from openssl_serve.server.handling import Handler, Handlers
 from openssl_serve.server.limits import Limits
 from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_service_manager
-from openssl_serve.server.polyglot import Handlers, PolyglotServer
+from openssl_serve.server.polyglot import PolyglotServer
+from openssl_serve.server.signals import draining_on_signals
 
 __all__ = [
     "Address",
@@ -140,14 +141,16 @@ def make_server(
     options = options or ServerOptions()
     # The key in use is never served, whatever its name and wherever it is linked from.
     folder = Folder(root, hidden=options.folder.hidden, never=[certificate.key_path])
+    log = AccessLog(write_log, options.log_format)
+    cert_path, key_path = certificate.cert_path, certificate.key_path
     try:
-        context = make_context(
-            certificate.cert_path, certificate.key_path, lambda: certificate.password or ""
+        contexts = ReloadingContext(
+            lambda: make_context(cert_path, key_path, lambda: certificate.password or ""),
+            (cert_path, key_path),
+            log.note,
         )
     except OSError as error:
-        raise CertificateError(
-            f"cannot load {certificate.cert_path} with {certificate.key_path}: {error}"
-        ) from error
+        raise CertificateError(f"cannot load {cert_path} with {key_path}: {error}") from error
     authorities = Authorities((*_hosts_of(certificate.facts), *options.allow_hosts))
     secure = ForAuthorities(authorities, Files(folder, options.folder))
     plain: dict[PlainHttp, Handler] = {
@@ -162,25 +165,37 @@ def make_server(
     )
     return PolyglotServer(
         listeners,
-        FixedContext(context),
+        contexts,
         Handlers(secure, plain[options.plain_http]),
-        log=AccessLog(write_log, options.log_format),
+        log=log,
         limits=options.limits,
     )
 
 
-def serve_until_signal(server: PolyglotServer, ready: Callable[[], object] = lambda: None) -> None:
+def serve_until_signal(
+    server: PolyglotServer, ready: Callable[[], object] = lambda: None, *, workers: int = 1
+) -> None:
     """Serve from the main thread until SIGINT or SIGTERM; responses in flight get their grace.
 
-    *ready* is called when signals are taken care of, just before the first request can be.
+    *ready* is called when signals are taken care of, just before the first request can be. More
+    than one of *workers* are processes of their own.
     """
-    # What start-up made lives as long as the process: the collector need not look at it again.
-    gc.freeze()
-    with server.signals():
+
+    def begin() -> None:
         ready()
         tell_service_manager("READY=1")
-        server.serve_forever()
-        tell_service_manager("STOPPING=1")
+
+    # What start-up made lives as long as the process: the collector need not look at it again.
+    gc.freeze()
+    if workers > 1:
+        from openssl_serve.server.workers import run_workers  # noqa: PLC0415  seldom wanted
+
+        run_workers(server, workers, begin)
+    else:
+        with draining_on_signals(server):
+            begin()
+            server.serve_forever()
+    tell_service_manager("STOPPING=1")
 
 
 @contextlib.contextmanager

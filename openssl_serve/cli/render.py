@@ -49,9 +49,6 @@ def style(text: str, colour: str) -> str:
 
 
 def write_log(text: str) -> None:
-    """Write access log lines; a reader that has gone does not stop the server."""
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except (BrokenPipeError, ValueError):
-        return
+    """Write whole lines of the access log."""
+    sys.stderr.write(text)
+    sys.stderr.flush()

@@ -12,6 +12,9 @@ from openssl_serve.cli import render
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Address, parse_address, parse_host, parse_port, shorten
 
+MAX_WORKERS = 64
+"""More than the cores of any machine that this is for; each costs about 20 MB."""
+
 Choice = TypeVar("Choice", bound=StrEnum)
 
 PASSWORD_VARIABLE = "OPENSSL_SERVE_KEY_PASSWORD"  # noqa: S105  a name, not a password
@@ -66,6 +69,13 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         str | None,
         _option("The port of --bind-addr alone; 0 for any.", "--port", "-p", metavar="PORT"),
     ] = None,
+    socket: Annotated[
+        Path | None, _option("Listen on this Unix socket instead.", "--socket", metavar="PATH")
+    ] = None,
+    socket_mode: Annotated[
+        str | None,
+        _option("The permissions of --socket, in octal.", "--socket-mode", metavar="MODE"),
+    ] = None,
     plain_http: Annotated[
         str, _option("What plain HTTP gets: redirect, serve or refuse.",
                      "--plain-http", metavar="WHAT", show=True)
@@ -89,6 +99,9 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         str, _option("How requests are logged: text, json or none.",
                      "--log-format", metavar="FORMAT", show=True)
     ] = "text",
+    workers: Annotated[
+        int, _option("Processes that serve.", "--workers", metavar="N", show=True)
+    ] = 1,
     openssl: Annotated[
         str | None, _option("The openssl program.  [default: the first in PATH]",
                             "--openssl", metavar="PATH")
@@ -100,6 +113,8 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         {name: source_of(ctx, name) for name in ("bind_addr", "host", "port")},
     )
     pair = wanted_pair(cert, cert_key)
+    if not 1 <= workers <= MAX_WORKERS:
+        raise UsageError(f"--workers {workers}: from 1 to {MAX_WORKERS} can serve")
     root = folder_named(target)
 
     # Only now: these bring ssl and the server, and --help needs neither.
@@ -108,6 +123,8 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
 
     options = api.ServerOptions(
         address=address,
+        socket_path=socket,
+        socket_mode=file_mode(socket_mode),
         plain_http=choice(api.PlainHttp, plain_http, "--plain-http"),
         allow_hosts=tuple(parse_host(name) for name in allow_host or ()),
         folder=api.FolderOptions(
@@ -127,9 +144,22 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     with api.make_server(root, certificate, options, write_log=render.write_log) as server:
         banner = Banner(server, certificate, root)
         try:
-            api.serve_until_signal(server, ready=banner.start)
+            api.serve_until_signal(server, banner.start, workers=workers)
         finally:
             banner.stop()
+
+
+def file_mode(text: str | None) -> int | None:
+    """Read permission bits in octal; raises UsageError.
+
+    >>> file_mode("660") == 0o660
+    True
+    """
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and 3 <= len(text) <= 4 and max(text) <= "7"):
+        raise UsageError(f'--socket-mode "{shorten(text)}" is no mode', "three octal digits: 660")
+    return int(text, 8)
 
 
 class Pair(NamedTuple):

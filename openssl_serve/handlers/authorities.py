@@ -8,8 +8,7 @@ from openssl_serve.http1.fields import Authority, parse_authority
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.http1.targets import split_absolute
-from openssl_serve.server.connection import Handler
-from openssl_serve.server.offload import Offload
+from openssl_serve.server.handling import Handler, Offload
 
 _CACHE_SIZE = 256
 """Host fields remembered: a browser sends a handful; the bound is against an attacker's."""

@@ -19,7 +19,7 @@ from openssl_serve.http1.fields import http_date
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import FileBody, Response
 from openssl_serve.http1.targets import encode_target, origin_form
-from openssl_serve.server.offload import Offload
+from openssl_serve.server.handling import Offload
 
 SMALL = 65_536
 """Bytes of the largest file whose response is kept whole; larger ones are read as they are sent."""
@@ -97,8 +97,7 @@ class Files:
                     raise
         if not self._options.listing:
             raise HttpError(404, "there is nothing here")
-        html = b"text/html" in (request.get(b"accept") or b"")
-        return Offload(lambda: list_folder(self._folder, names, html=html))
+        return Offload(lambda: list_folder(self._folder, names, request))
 
     def _send(self, request: Request, opened: Opened) -> Response:
         try:

@@ -1,19 +1,37 @@
-"""The listing of a folder: a page for browsers, plain names for everything else."""
+"""The listing of a folder: a page for browsers, JSON for programs, plain names for all else.
+
+The page is made in listing_page.py, which is imported with the first one: this module is there
+at every start.
+"""
 
 import os
+import re
 import stat
 import time
-from html import escape
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
 from openssl_serve.errors import HttpError
 from openssl_serve.handlers.folder import Folder
+from openssl_serve.http1.negotiation import HTML, JSON, TEXT, prefers
+from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
-from openssl_serve.pages import CONTENT_POLICY, fill
 
-MAX_ENTRIES = 10_000
-"""Shown of one folder: more would be megabytes of page."""
+_COMMON = (
+    (b"Cache-Control", b"no-cache"),
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"Vary", b"Accept"),
+)
+
+_CONTROL_PICTURES = (
+    {code: 0x2400 + code for code in range(32)}
+    | {0x7F: 0x2421}
+    | dict.fromkeys((*range(0x80, 0xA0), 0x2028, 0x2029), 0xFFFD)
+)
+"""A newline in a name must not become a line, nor an escape sequence reach a terminal."""
+
+_YEAR_1, _YEAR_9999 = -62_135_596_800, 253_402_300_799
+"""POSIX seconds that a date of four digits can say; file systems hold others."""
 
 
 class Entry(NamedTuple):
@@ -31,34 +49,62 @@ class Entry(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The name to show; bytes that are no UTF-8 become replacement characters."""
-        return self.name.decode("utf-8", "replace") + ("/" if self.is_folder else "")
+        """The name to show, with a slash if it is a folder."""
+        return shown(self.name) + ("/" if self.is_folder else "")
 
 
-def list_folder(folder: Folder, names: list[bytes], *, html: bool) -> Response:
+class Order(NamedTuple):
+    """How a listing is sorted; folders come first in any order."""
+
+    key: str = "name"
+    """`name`, `size` or `date`."""
+    descending: bool = False
+
+    def sort(self, entries: list[Entry]) -> list[Entry]:
+        """Sort *entries*, which are in the order of their names."""
+        if self.key == "name":
+            if not self.descending:
+                return entries
+            backwards = entries[::-1]
+            return sorted(backwards, key=lambda entry: not entry.is_folder)
+        sign = -1 if self.descending else 1
+        if self.key == "size":
+            return sorted(entries, key=lambda entry: (not entry.is_folder, sign * entry.size))
+        return sorted(entries, key=lambda entry: (not entry.is_folder, sign * int(entry.modified)))
+
+
+def parse_order(target: bytes) -> Order:
+    """Read `?sort=` and `order=` of *target*; what is unknown counts as not there.
+
+    >>> parse_order(b"/?sort=size&order=desc"), parse_order(b"/?sort=colour")
+    (Order(key='size', descending=True), Order(key='name', descending=False))
+    """
+    pairs = dict(pair.partition(b"=")[::2] for pair in target.partition(b"?")[2].split(b"&"))
+    key = pairs.get(b"sort")
+    if key not in (b"name", b"size", b"date"):
+        return Order()
+    return Order(key.decode(), pairs.get(b"order") == b"desc")
+
+
+def list_folder(folder: Folder, names: list[bytes], request: Request) -> Response:
     """List the folder that *names* lead to; raises HttpError 404 when it cannot be read."""
-    path = folder.path_of(names)
     try:
-        entries = read_entries(folder, path)
+        entries = read_entries(folder, folder.path_of(names))
     except OSError as error:
         raise HttpError(404, "there is nothing here") from error
-    common = (
-        (b"Cache-Control", b"no-cache"),
-        (b"X-Content-Type-Options", b"nosniff"),
-        (b"Vary", b"Accept"),
-    )
-    if not html:
-        text = "".join(f"{entry.text}\n" for entry in entries)
-        kind = (b"Content-Type", b"text/plain; charset=utf-8")
-        return Response(200, (kind, *common), text.encode())
-    here = "/" + "".join(name.decode("utf-8", "replace") + "/" for name in names)
-    rows = [] if not names else ['<tr><td><a href="../">../</a><td><td>']
-    rows += [_row(entry) for entry in entries[:MAX_ENTRIES]]
-    if len(entries) > MAX_ENTRIES:
-        rows.append(f"<tr><td>and {len(entries) - MAX_ENTRIES} more<td><td>")
-    page = fill("listing.html", path=escape(here), rows="\n".join(rows))
-    kind = (b"Content-Type", b"text/html; charset=utf-8")
-    return Response(200, (kind, CONTENT_POLICY, *common), page.encode())
+    order = parse_order(request.target)
+    kind = prefers(request.get(b"accept"), (TEXT, HTML, JSON))
+    if kind == HTML:
+        from openssl_serve.handlers.listing_page import listing_page  # noqa: PLC0415  see above
+
+        host = (request.get(b"host") or b"").decode("latin-1")
+        fields, body = listing_page(entries, names, order, host)
+        return Response(200, (*fields, *_COMMON), body)
+    if kind == JSON:
+        body = _json(names, order.sort(entries))
+        return Response(200, ((b"Content-Type", JSON), *_COMMON), body)
+    body = "".join(f"{entry.text}\n" for entry in order.sort(entries)).encode()
+    return Response(200, ((b"Content-Type", b"text/plain; charset=utf-8"), *_COMMON), body)
 
 
 def read_entries(folder: Folder, path: bytes) -> list[Entry]:
@@ -72,6 +118,8 @@ def read_entries(folder: Folder, path: bytes) -> list[Entry]:
                 if item.is_symlink() and not folder.contains(item.path):
                     continue
                 status = item.stat()
+                if folder.is_key(status):
+                    continue
             except OSError:
                 # A dangling link, or gone since.
                 continue
@@ -79,29 +127,54 @@ def read_entries(folder: Folder, path: bytes) -> list[Entry]:
                 entries.append(Entry(item.name, True, 0, status.st_mtime))
             elif stat.S_ISREG(status.st_mode):
                 entries.append(Entry(item.name, False, status.st_size, status.st_mtime))
-    return sorted(entries, key=lambda entry: (not entry.is_folder, entry.name.lower(), entry.name))
+    return sorted(entries, key=lambda entry: (not entry.is_folder, natural(entry.name)))
 
 
-def human_size(size: int) -> str:
-    """Write a size in bytes as people read it, in powers of 1024.
+def natural(name: bytes) -> tuple[list[str | int], bytes]:
+    """Return a sort key as people count: without case, and with 2 before 10.
 
-    >>> human_size(999), human_size(1536), human_size(5 * 1024**3)
-    ('999 B', '1.5 KiB', '5.0 GiB')
+    >>> sorted([b"a10", b"B1", b"a2"], key=natural)
+    [b'a2', b'a10', b'B1']
     """
-    if size < 1024:
-        return f"{size} B"
-    amount = float(size)
-    for unit in ("KiB", "MiB", "GiB"):
-        amount /= 1024
-        if amount < 1024:
-            return f"{amount:.1f} {unit}"
-    return f"{amount / 1024:.1f} TiB"
+    text = name.decode("utf-8", "replace").casefold()
+    parts: list[str | int] = [*re.split("([0-9]+)", text)]
+    # Every second part is digits, so that like is compared with like.
+    parts[1::2] = map(int, parts[1::2])
+    return parts, name
 
 
-def _row(entry: Entry) -> str:
-    size = "" if entry.is_folder else human_size(entry.size)
-    date = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.modified))
-    return (
-        f'<tr><td><a href="{escape(entry.href)}">{escape(entry.text)}</a>'
-        f"<td>{size}<td><time>{date}</time>"
-    )
+def shown(name: bytes) -> str:
+    """Return *name* as text; what is no UTF-8, and what would not show, as a mark for it.
+
+    >>> shown(b"a" + bytes([10]) + b"b")
+    'a␊b'
+    """
+    text = name.decode("utf-8", "replace")
+    return text if text.isprintable() else text.translate(_CONTROL_PICTURES)
+
+
+def utc(seconds: float) -> str:
+    """Write a POSIX time as RFC 3339 has it, in UTC.
+
+    >>> utc(784111777.9)
+    '1994-11-06T08:49:37Z'
+    """
+    year, month, day, hour, minute, second, *_ = time.gmtime(min(max(seconds, _YEAR_1), _YEAR_9999))
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+
+
+def _json(names: list[bytes], entries: list[Entry]) -> bytes:
+    """`{"path", "entries": [{"name", "kind", "size", "modified"}]}`, as the README promises."""
+    import json  # noqa: PLC0415  not at every start
+
+    path = "/" + "".join(name.decode("utf-8", "replace") + "/" for name in names)
+    listed = [
+        {
+            "name": entry.name.decode("utf-8", "replace"),
+            "kind": "folder" if entry.is_folder else "file",
+            "size": None if entry.is_folder else entry.size,
+            "modified": utc(entry.modified),
+        }
+        for entry in entries
+    ]
+    return json.dumps({"path": path, "entries": listed}, ensure_ascii=False).encode() + b"\n"

@@ -135,9 +135,9 @@ class RequestParser:
                 self._refuse(HttpError(431, "the fields are too large"))
 
     @property
-    def stopped(self) -> bool:
-        """Whether what comes now is no request: after a refusal, an upgrade, a last request."""
-        return self._llhttp is None
+    def is_idle(self) -> bool:
+        """Whether the last request is complete and no other has begun."""
+        return not self.in_head and (self._request is None or self._request.complete)
 
     def close(self) -> None:
         """Let go of llhttp, which holds this object and would wait for the cycle collector."""

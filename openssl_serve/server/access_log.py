@@ -3,6 +3,7 @@
 Lines are collected and written once per turn of the loop: a write is a system call.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -59,7 +60,9 @@ class AccessLog:
         if self._lines:
             text = "".join(self._lines)
             self._lines.clear()
-            self._write(text)
+            # A full disk or a reader that has gone must not end the service.
+            with contextlib.suppress(OSError, ValueError):
+                self._write(text)
 
     def _time(self) -> str:
         now = int(time.time())

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from enum import Enum
 from selectors import EVENT_READ, EVENT_WRITE
 from ssl import SSLWantWriteError
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from openssl_serve.errors import HttpError
 from openssl_serve.http1.request import Peer, Request, RequestParser
 from openssl_serve.http1.response import FileBody, Response
 from openssl_serve.server.access_log import Access
-from openssl_serve.server.offload import Offload
+from openssl_serve.server.faults import error_response
+from openssl_serve.server.handling import Handlers, Offload
 from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Transport
 from openssl_serve.sniff import Protocol as Spoken
 from openssl_serve.sniff import sniff
@@ -45,23 +46,19 @@ class State(Enum):
     CLOSED = "closed"
 
 
-class Handler(Protocol):
-    """Answers requests; called in the loop, so it must not block (return an Offload then)."""
-
-    def __call__(self, request: Request, /) -> Response | Offload:
-        """Answer *request*; HttpError becomes an error page, any other error a 500."""
-
-
 class Connection:
     """One client, from accept to close."""
 
     __slots__ = (
-        "_began", "_blocked", "_outgoing", "_parser", "_request", "_server", "_status",
+        "_began", "_blocked", "_handlers", "_outgoing", "_parser", "_request", "_server", "_status",
         "_transport", "deadline", "on_ready", "peer", "state", "watched",
     )  # fmt: skip
 
-    def __init__(self, server: "PolyglotServer", sock: "socket.socket", client: str) -> None:
+    def __init__(
+        self, server: "PolyglotServer", sock: "socket.socket", client: str, handlers: Handlers
+    ) -> None:
         self._server = server
+        self._handlers = handlers
         self._transport = Transport(sock)
         self._parser: RequestParser | None = None
         # Of the request that is being answered:
@@ -164,11 +161,14 @@ class Connection:
             if not data:
                 self.close()
                 return
-            begun = parser.begun
+            begun, was_idle = parser.begun, parser.is_idle
             parser.feed(data)
             self._answer_ready(parser)
             if parser.in_head and parser.begun != begun:
                 self.deadline = self._server.now + self._server.limits.head_timeout_s
+            elif parser.is_idle and not was_idle and self.state is State.READING:
+                # The end of a body that was not wanted.
+                self.deadline = self._server.now + self._server.limits.idle_timeout_s
             if not self._transport.has_decrypted():
                 return
 
@@ -181,17 +181,17 @@ class Connection:
             if parser.refusal is not None:
                 self._refuse(parser.refusal)
             elif parser.discarded > self._server.limits.max_discarded_body:
-                self._end(expecting_more=True)
+                self._end(linger=True)
 
     def _answer(self, request: Request) -> None:
         server = self._server
         self._request = request
         self._began = server.now
-        handler = server.handlers.secure if request.peer.secure else server.handlers.plain
+        handler = self._handlers.secure if request.peer.secure else self._handlers.plain
         try:
             answer = handler(request)
         except HttpError as error:
-            answer = server.error_response(request, error)
+            answer = error_response(request, error)
         except Exception as error:  # noqa: BLE001  one request's fault must not end the others
             answer = server.handler_failed(request, error)
         if isinstance(answer, Offload):
@@ -211,7 +211,7 @@ class Connection:
         try:
             response = future.result()
         except HttpError as error:
-            response = self._server.error_response(request, error)
+            response = error_response(request, error)
         except Exception as error:  # noqa: BLE001  as in _answer
             response = self._server.handler_failed(request, error)
         self._server.watch(self, EVENT_READ)
@@ -221,11 +221,11 @@ class Connection:
 
     def _refuse(self, error: HttpError) -> None:
         """Answer what was no request, and end the connection."""
-        request = Request(b"GET", b"", [], self.peer)
+        request = Request(b"-", b"-", [], self.peer)
         request.keep_alive = False
         self._request = request
         self._began = self._server.now
-        self._respond(self._server.error_response(request, error))
+        self._respond(error_response(request, error))
 
     # Responses.
 
@@ -242,14 +242,16 @@ class Connection:
             last = b"\r\n"
         first = b"".join((response.head, self._server.date_line, last))
         body = response.body
+        length = response.length
         if request.method == b"HEAD" or response.status == 304:
             response.discard()
+            length = 0
             self._outgoing = Outgoing(first)
         elif isinstance(body, FileBody):
             self._outgoing = Outgoing(first, body)
         else:
             self._outgoing = Outgoing(first + body)
-        self._status = (response.status, response.length)
+        self._status = (response.status, length)
         self.state = State.WRITING
         self._write()
 
@@ -301,8 +303,8 @@ class Connection:
             )
         )  # fmt: skip
         self._request = self._outgoing = None
-        if not request.keep_alive:
-            self._end(expecting_more=not request.complete or request.upgrade)
+        if not request.keep_alive or server.draining:
+            self._end(linger=True)
             return
         self.state = State.READING
         limits = server.limits
@@ -330,25 +332,24 @@ class Connection:
         if self.state is State.READING and self._parser is not None and self._parser.in_head:
             self._refuse(HttpError(408, "the request took too long"))
         elif self.state is State.READING:
-            self._end(expecting_more=False)
+            self._end(linger=False)
         else:
             self.close()
 
     def drain(self) -> None:
         """Close now if nothing is under way, else after the response."""
         if self.is_idle:
-            self._end(expecting_more=False)
+            self._end(linger=False)
 
-    def _end(self, *, expecting_more: bool) -> None:
+    def _end(self, *, linger: bool) -> None:
         """Close, politely: the client learns that nothing was cut off.
 
-        When more is *expected* from it, what comes is taken and dropped for a while: closing over
-        unread bytes resets the connection and can destroy the response (RFC 9112 section 9.6).
+        To *linger* is to end our direction and to drop what comes until the client ends its own:
+        closing over bytes that were not read resets the connection, and the response that is
+        still on its way is lost (RFC 9112 section 9.6).
         """
-        parser = self._parser
-        expecting_more = expecting_more or (parser is not None and parser.stopped)
         self._transport.end()
-        if not expecting_more:
+        if not linger:
             self.close()
             return
         try:

@@ -1,7 +1,8 @@
-"""TLS contexts: how a certificate and key become what the server shakes hands with."""
+"""TLS contexts: what the server shakes hands with, and how it follows its files."""
 
 import ssl
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,9 @@ class ContextProvider(Protocol):
     def current(self) -> ssl.SSLContext:
         """Return the context to use now; called for every TLS connection, so it must be quick."""
 
+    def reload(self) -> None:
+        """Load anew what the context is made from, if that can change."""
+
 
 class FixedContext:
     """One context for as long as the server runs."""
@@ -26,6 +30,75 @@ class FixedContext:
     def current(self) -> ssl.SSLContext:
         """Return the one context."""
         return self._context
+
+    def reload(self) -> None:
+        """Do nothing: it was made from nothing that can change."""
+
+
+class ReloadingContext:
+    """The context that *load* makes from the files *paths*, made anew when they change.
+
+    Connections keep the context they began with. Files that cannot be loaded leave the old
+    context in use, and *tell* is told so, once for each state of the files.
+    """
+
+    LOOK_S = 1.0
+    """Seconds between looks at the files: two calls of `stat`, but for every connection."""
+
+    def __init__(
+        self,
+        load: Callable[[], ssl.SSLContext],
+        paths: Sequence[Path],
+        tell: Callable[[str], None] = lambda _message: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._load, self._paths, self._tell, self._clock = load, paths, tell, clock
+        self._state = self._state_of_files()
+        self._failed: object = None
+        self._told: object = None
+        self._context = load()
+        self._next_look = clock() + self.LOOK_S
+
+    def current(self) -> ssl.SSLContext:
+        """Return the newest context that could be loaded."""
+        if self._clock() >= self._next_look:
+            self._next_look = self._clock() + self.LOOK_S
+            state = self._state_of_files()
+            if state != self._state:
+                self._try(state)
+        return self._context
+
+    def reload(self) -> None:
+        """Load the files now, changed or not."""
+        self._told = None
+        self._try(self._state_of_files(), asked=True)
+
+    def _try(self, state: object, *, asked: bool = False) -> None:
+        try:
+            self._context = self._load()
+        except OSError as error:
+            # A key and its certificate are replaced one after the other: what fails at one look
+            # may be whole at the next.
+            if (state == self._failed or asked) and state != self._told:
+                self._told = state
+                names = " and ".join(map(str, self._paths))
+                self._tell(f"cannot load {names}, the certificate before stays in use: {error}")
+            self._failed = state
+            return
+        self._state = state
+        self._failed = None
+        self._tell(f"new connections get the new certificate in {self._paths[0]}")
+
+    def _state_of_files(self) -> object:
+        state: list[object] = []
+        for path in self._paths:
+            try:
+                status = path.stat()
+            except OSError as error:
+                state.append((error.errno,))
+            else:
+                state.append((status.st_ino, status.st_mtime_ns, status.st_size))
+        return state
 
 
 def make_context(

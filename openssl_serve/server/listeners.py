@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from openssl_serve.errors import ListenError
@@ -111,6 +112,26 @@ def address_of(listener: socket.socket) -> Address | Path:
     if listener.family == socket.AF_UNIX:
         return Path(os.fsdecode(name))
     return Address(name[0], name[1])
+
+
+def only_address(addresses: Sequence[Address | Path]) -> Address | None:
+    """Return the address that every client connects to, if there is one and it is a real one."""
+    if len(addresses) == 1 and isinstance(addresses[0], Address):
+        return None if addresses[0].host in ("0.0.0.0", "::") else addresses[0]
+    return None
+
+
+def connected_address(connection: socket.socket) -> Address:
+    """Return the address that the client of *connection* connected to; empty on a Unix socket."""
+    try:
+        name = connection.getsockname()
+    except OSError:
+        name = ""
+    if not isinstance(name, tuple):
+        return Address("", 0)
+    # Without the zone of a link-local address, and IPv4 as such where a dual stack maps it into
+    # IPv6 (RFC 4291 section 2.5.5.2).
+    return Address(name[0].partition("%")[0].removeprefix("::ffff:"), name[1])
 
 
 def _listen(family: int, where: tuple[object, ...]) -> socket.socket:

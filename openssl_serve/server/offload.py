@@ -4,20 +4,12 @@ import contextlib
 import socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openssl_serve.http1.response import Response
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
-
-
-@dataclass(frozen=True, slots=True)
-class Offload:
-    """Returned by a handler instead of a response: *work* blocks, so a thread must do it."""
-
-    work: Callable[[], Response]
 
 
 class Pool:

@@ -6,13 +6,13 @@ lock; so `process_request` puts an accepted socket into the loop instead of bloc
 
 import contextlib
 import errno
+import functools
 import selectors
-import signal
 import socket
 import socketserver
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,27 +21,33 @@ from openssl_serve.hosts import Address
 from openssl_serve.http1.fields import http_date
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
-from openssl_serve.pages import error_page
 from openssl_serve.server.access_log import AccessLog
-from openssl_serve.server.connection import Connection, Handler
+from openssl_serve.server.connection import Connection
 from openssl_serve.server.contexts import ContextProvider, refusal
+from openssl_serve.server.faults import FULL, error_response
+from openssl_serve.server.handling import Handlers
 from openssl_serve.server.limits import Limits
-from openssl_serve.server.listeners import address_of
+from openssl_serve.server.listeners import address_of, connected_address, only_address
 from openssl_serve.server.offload import Pool
 from openssl_serve.server.ports import raise_open_files
 
 ACCEPTS_PER_TURN = 64
 """New connections taken in one turn of the loop, so that a burst of them delays nobody much."""
 
+MAX_CROWD = 256
+"""Connections above the most allowed that are still told 503; the next are closed unheard."""
+
+RESERVED_FILES = 64
+"""Descriptors left for files being served, threads, logs."""
+
 TICK_S = 1.0
 """Seconds between looks at the deadlines; a deadline is kept to this precision."""
 
 
-class Handlers(NamedTuple):
-    """Who answers requests, by what they came over."""
+class Watcher(NamedTuple):
+    """What the loop calls for a descriptor that is no connection."""
 
-    secure: Handler
-    plain: Handler
+    on_ready: Callable[[], None]
 
 
 class PolyglotServer(socketserver.TCPServer):
@@ -85,11 +91,31 @@ class PolyglotServer(socketserver.TCPServer):
         self._refused: set[str] = set()
         self._ended = threading.Event()
         self._ended.set()
-        self._local = _only_address(self.addresses)
+        self._local = only_address(self.addresses)
+        self._max_connections = min(
+            self.limits.max_connections, raise_open_files() - RESERVED_FILES - MAX_CROWD
+        )
+        self._open_loop()
+
+    def _open_loop(self) -> None:
         self.pool = Pool(self.limits.threads)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self.pool, selectors.EVENT_READ, None)
-        self._max_connections = min(self.limits.max_connections, raise_open_files() - 64)
+        self._selector.register(self.pool, selectors.EVENT_READ, Watcher(self.pool.deliver))
+
+    def after_fork(self) -> None:
+        """Give this process, a child, a loop of its own; only before `serve_forever`."""
+        self._selector.close()
+        self.pool.close()
+        self._open_loop()
+
+    def drain_at_end_of(self, pipe: int) -> None:
+        """Drain when the other end of the descriptor *pipe* is closed, as by a parent's death."""
+
+        def ended() -> None:
+            self._selector.unregister(pipe)
+            self.drain(self.limits.terminate_grace_s)
+
+        self._selector.register(pipe, selectors.EVENT_READ, Watcher(ended))
 
     @property
     def address(self) -> Address:
@@ -113,13 +139,10 @@ class PolyglotServer(socketserver.TCPServer):
                 self.now = self.clock()
                 turn()
                 for key, _ in ready:
-                    data = key.data
-                    if data is None:
-                        self.pool.deliver()
-                    elif data in self.listeners:
-                        self._accept(data)
-                    else:
-                        data.on_ready()
+                    try:
+                        key.data.on_ready()
+                    except Exception as error:  # noqa: BLE001  the others go on
+                        self._give_up(key.data, error)
                 if self.now >= next_look:
                     next_look = self.now + poll_interval
                     self._look_at_deadlines()
@@ -129,6 +152,12 @@ class PolyglotServer(socketserver.TCPServer):
                 connection.close()
             self.log.flush()
             self._ended.set()
+
+    def _give_up(self, watched: object, error: Exception) -> None:
+        """End one connection because of a fault of ours."""
+        self.log.note(f"a connection was ended by {type(error).__name__}: {error}")
+        if isinstance(watched, Connection):
+            watched.close()
 
     def service_actions(self) -> None:
         """Keep the Date field right; called in every turn of the loop."""
@@ -140,7 +169,10 @@ class PolyglotServer(socketserver.TCPServer):
     def _look_at_deadlines(self) -> None:
         now = self.now
         for connection in [c for c in self.connections.values() if c.deadline <= now]:
-            connection.on_deadline()
+            try:
+                connection.on_deadline()
+            except Exception as error:  # noqa: BLE001  as in the loop
+                self._give_up(connection, error)
         self._accept_more(wanted=not self.draining)
 
     # New connections, in socketserver's steps.
@@ -163,7 +195,8 @@ class PolyglotServer(socketserver.TCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Put the accepted socket *request* into the loop."""
-        if len(self.connections) >= self._max_connections:
+        crowd = len(self.connections) - self._max_connections
+        if crowd >= MAX_CROWD:
             request.close()
             return
         request.setblocking(False)
@@ -174,7 +207,8 @@ class PolyglotServer(socketserver.TCPServer):
             client = client_address[0]
         else:
             client = ""
-        connection = Connection(self, request, client)
+        handlers = self.handlers if crowd < 0 else FULL
+        connection = Connection(self, request, client, handlers)
         self.connections[connection.fd] = connection
         self.watch(connection, selectors.EVENT_READ)
         connection.on_ready()
@@ -185,7 +219,8 @@ class PolyglotServer(socketserver.TCPServer):
         self._accepting = wanted
         for listener in self.listeners:
             if wanted:
-                self._selector.register(listener, selectors.EVENT_READ, listener)
+                watcher = Watcher(functools.partial(self._accept, listener))
+                self._selector.register(listener, selectors.EVENT_READ, watcher)
             else:
                 self._selector.unregister(listener)
 
@@ -208,30 +243,15 @@ class PolyglotServer(socketserver.TCPServer):
         self.watch(connection, 0)
         self.connections.pop(connection.fd, None)
 
-    def local_address(self, sock: socket.socket) -> tuple[str, int]:
+    def local_address(self, sock: socket.socket) -> Address:
         """Return the address and port that the client of *sock* connected to."""
-        if self._local is not None:
-            return self._local
-        try:
-            name = sock.getsockname()
-        except OSError:
-            name = ""
-        # A Unix socket has a path for a name; IPv4 clients of a dual stack are mapped (RFC 4291).
-        return (name[0].removeprefix("::ffff:"), name[1]) if isinstance(name, tuple) else ("", 0)
-
-    def error_response(self, request: Request, error: HttpError) -> Response:
-        """Make the page for *error*; 4xx about the message itself end the connection."""
-        return error_page(
-            error,
-            html=b"text/html" in (request.get(b"accept") or b""),
-            close=error.status in (400, 408, 413, 414, 431, 501, 505),
-        )
+        return self._local or connected_address(sock)
 
     def handler_failed(self, request: Request, error: Exception) -> Response:
         """Make the page for a fault of ours, and log it."""
         target = request.target.decode("latin-1")
         self.log.note(f"500 for {target}: {type(error).__name__}: {error}")
-        return self.error_response(request, HttpError(500, "the server made a mistake"))
+        return error_response(request, HttpError(500, "the server made a mistake"))
 
     def handshake_failed(self, client: str, error: OSError) -> None:
         """Log, once per client and reason, why a client did not shake hands."""
@@ -266,34 +286,3 @@ class PolyglotServer(socketserver.TCPServer):
                     where.unlink()
         self._selector.close()
         self.pool.close()
-
-    @contextlib.contextmanager
-    def signals(self) -> Iterator[None]:
-        """Within this, SIGINT and SIGTERM drain the server; a second one ends it at once.
-
-        Only for the main thread.
-        """
-
-        def on_signal(number: int, _frame: object) -> None:
-            graces.append(interrupt if number == signal.SIGINT else terminate)
-            grace = graces[0] if len(graces) == 1 else 0
-            self.pool.call(lambda: self.drain(grace))
-
-        graces: list[float] = []
-        interrupt, terminate = self.limits.interrupt_grace_s, self.limits.terminate_grace_s
-        kept = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
-        # The signal's byte ends the select that may just be about to begin.
-        wakeup = signal.set_wakeup_fd(self.pool.wakeup.fileno(), warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(wakeup)
-            for number, old in kept.items():
-                signal.signal(number, old)
-
-
-def _only_address(addresses: Sequence[Address | Path]) -> Address | None:
-    """The address that every client connects to, if there is only one and it is a real one."""
-    if len(addresses) == 1 and isinstance(addresses[0], Address):
-        return None if addresses[0].host in ("0.0.0.0", "::") else addresses[0]
-    return None

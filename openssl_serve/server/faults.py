@@ -1,0 +1,24 @@
+"""Answers that are no handler's: to what is no request, to errors, to one connection too many."""
+
+from openssl_serve.errors import HttpError
+from openssl_serve.http1.request import Request
+from openssl_serve.http1.response import Response
+from openssl_serve.pages import error_page
+from openssl_serve.server.handling import Handlers
+
+ENDING = frozenset({400, 408, 413, 414, 431, 501, 503, 505})
+"""Statuses after which a connection cannot go on: its framing is in doubt, or it is too much."""
+
+
+def error_response(request: Request, error: HttpError) -> Response:
+    """Make the response for *error*, a page if the client of *request* wants one."""
+    html = b"text/html" in (request.get(b"accept") or b"")
+    return error_page(error, html=html, close=error.status in ENDING)
+
+
+def answer_full(_request: Request, /) -> Response:
+    """Refuse, because there are too many connections."""
+    raise HttpError(503, "too many connections at once", ((b"Retry-After", b"1"),))
+
+
+FULL = Handlers(answer_full, answer_full)
