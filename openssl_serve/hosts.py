@@ -231,6 +231,11 @@ def parse_address(text: str, option: str = "--bind-addr") -> Address:
     """
     shown = shorten(text)
     host, colon, port = text.rpartition(":")
+    if "/" in text:
+        raise UsageError(
+            f'{option} "{shown}" is a URL or a path, HOST:PORT is wanted',
+            f"{option} localhost:8080",
+        )
     if not colon:
         hints = [f"for the port alone: --port {text}"] if text.isdecimal() else []
         raise UsageError(

@@ -1,20 +1,22 @@
 """The program as a whole: commands, exit codes, and the one place where errors become words."""
 
-import os
-import sys
+import itertools
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from openssl_serve import __version__
-from openssl_serve.cli import render, serve
+from openssl_serve.cli import certificates, render, serve
 from openssl_serve.errors import OpensslServeError
 
 DEFAULT_COMMAND = "serve"
 
 EXIT_INTERRUPTED = 130
 """What shells report for SIGINT: 128 + 2."""
+
+EXIT_BROKEN_PIPE = 141
+"""And for SIGPIPE: 128 + 13."""
 
 
 class DefaultsToServe(TyperGroup):
@@ -61,6 +63,7 @@ def _options(
 
 
 serve.register(app)
+certificates.register(app)
 
 
 def bare_cert(arguments: list[str]) -> list[str]:
@@ -68,13 +71,12 @@ def bare_cert(arguments: list[str]) -> list[str]:
 
     What begins with a hyphen is never taken for its value.
 
-    >>> bare_cert(["--cert", "--port", "0"]), bare_cert(["--cert", "a.pem"])
-    (['--cert=', '--port', '0'], ['--cert', 'a.pem'])
+    >>> bare_cert(["--cert", "--port", "0"]), bare_cert(["--cert", "a.pem"]), bare_cert([])
+    (['--cert=', '--port', '0'], ['--cert', 'a.pem'], [])
     """
-    following = [*arguments[1:], "-"]
     return [
         "--cert=" if word == "--cert" and after.startswith("-") else word
-        for word, after in zip(arguments, following, strict=True)
+        for word, after in itertools.zip_longest(arguments, arguments[1:], fillvalue="-")
     ]
 
 
@@ -92,9 +94,8 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Python would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        render.drop_results()
+        return EXIT_BROKEN_PIPE
     except typer.TyperException as error:
         render.usage_error(error)
         return 2

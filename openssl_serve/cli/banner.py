@@ -45,9 +45,13 @@ class Banner:
         answering, absent = split_by_answer(hosts, addresses, self._ended)
         places = ", ".join(map(str, self._server.addresses))
         self._write([f"serving {self._root.resolve()} on {places}"])
-        for host, port in answering:
-            if not self._ended.is_set():
-                render.result(f"https://{host.in_url}:{port}/")
+        try:
+            for host, port in answering:
+                if not self._ended.is_set():
+                    render.result(f"https://{host.in_url}:{port}/")
+        except BrokenPipeError:
+            # `| head -1` has what it wanted, and the server goes on.
+            render.drop_results()
         days = facts.days_left(datetime.now(UTC))
         because = self._certificate.made_because
         made = f" (new: {because})" if because else ""

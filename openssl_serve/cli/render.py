@@ -1,5 +1,6 @@
 """All words and colours that reach a terminal: results on stdout, everything else on stderr."""
 
+import contextlib
 import os
 import sys
 from typing import Any
@@ -10,13 +11,19 @@ from openssl_serve.hosts import shorten
 
 
 def result(line: str) -> None:
-    """Print one line of what was asked for."""
+    """Print one line of what was asked for. Raises BrokenPipeError when nobody reads any more."""
     print(line, flush=True)
 
 
+def drop_results() -> None:
+    """Send what else goes to stdout nowhere: Python would flush it at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def note(line: str = "") -> None:
-    """Print one line about what is being done."""
-    print(line, file=sys.stderr, flush=True)
+    """Print one line about what is being done; words are not worth failing for."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def error(message: str, *hints: str) -> None:

@@ -237,7 +237,8 @@ def choice(kind: type[Choice], text: str, option: str) -> Choice:
         return kind(text)
     except ValueError as error:
         names = ", ".join(kind)
-        raise UsageError(f'{option} "{shorten(text)}" is none of {names}') from error
+        hint = f"{option} {next(iter(kind))} is the default"
+        raise UsageError(f'{option} "{shorten(text)}" is none of {names}', hint) from error
 
 
 def key_password(key: Path, file: Path | None) -> str | None:

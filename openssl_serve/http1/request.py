@@ -139,6 +139,11 @@ class RequestParser:
         """Whether the last request is complete and no other has begun."""
         return not self.in_head and (self._request is None or self._request.complete)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether what comes now is no request: after a refusal, an upgrade, a last request."""
+        return self._llhttp is None
+
     def close(self) -> None:
         """Let go of llhttp, which holds this object and would wait for the cycle collector."""
         self._llhttp = None

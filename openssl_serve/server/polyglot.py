@@ -269,6 +269,12 @@ class PolyglotServer(socketserver.TCPServer):
         self.draining = True
         self._cut_at = min(self._cut_at, self.clock() + grace_s)
         self._accept_more(wanted=False)
+        for listener in self.listeners:
+            if listener.fileno() >= 0:
+                # Those who have been let in by the system already, and then nobody: whoever
+                # comes now reaches the next server on this port, or learns that there is none.
+                self._accept(listener)
+                listener.close()
         for connection in list(self.connections.values()):
             connection.drain()
 
