@@ -38,3 +38,19 @@ def open_umask():
     before = os.umask(0)  # noqa: TID251
     yield
     os.umask(before)  # noqa: TID251
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The data folder of this test alone."""
+    path = tmp_path / "home"
+    monkeypatch.setenv("OPENSSL_SERVE_HOME", str(path))
+    return path
+
+
+@pytest.fixture
+def cli(home, capsys):
+    """The command line, with a data folder of its own."""
+    from command_line import CommandLine  # noqa: PLC0415 - most tests need no typer
+
+    return CommandLine(capsys)

@@ -97,22 +97,26 @@ def find(pairs: Pairs) -> Authority | None:
     return Authority(cert, key, facts)
 
 
-def ensure(pairs: Pairs, openssl: Openssl, permitted: tuple[Host, ...] = ()) -> Authority:
-    """The local CA, made now if there is none; it may then issue for *permitted* alone.
+def new_profile(permitted: tuple[Host, ...] = ()) -> AuthorityProfile:
+    """A request for a CA of a new name, which may issue for *permitted* alone, if there are any.
 
     And for loopback, which every server certificate names.
     """
+    if permitted:
+        permitted = tuple(dict.fromkeys((*permitted, *map(parse_host, LOOPBACK))))
+    return AuthorityProfile(new_common_name(), permitted=permitted)
+
+
+def ensure(pairs: Pairs, openssl: Openssl, permitted: tuple[Host, ...] = ()) -> Authority:
+    """The local CA, made now if there is none; it may then issue for *permitted* alone."""
     with pairs.folder.reading():
         authority = find(pairs)
         if authority is not None and not pairs.folder.has_leftovers():
             return authority
     # Before anything is written.
     _ = openssl.version
-    if permitted:
-        permitted = tuple(dict.fromkeys((*permitted, *map(parse_host, LOOPBACK))))
     with pairs.folder.writing():
-        profile = AuthorityProfile(new_common_name(), permitted=permitted)
-        return find(pairs) or _make(pairs, openssl, profile)
+        return find(pairs) or _make(pairs, openssl, new_profile(permitted))
 
 
 def renew(pairs: Pairs, openssl: Openssl) -> Authority:

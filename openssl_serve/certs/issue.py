@@ -11,7 +11,7 @@ from openssl_serve.certs.authority import ORGANIZATION, AuthorityProfile
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.keys import check_pair
 from openssl_serve.certs.profile import CertificateProfile, KeyType, Shape
-from openssl_serve.errors import CertificateError, OpensslFailedError
+from openssl_serve.errors import CertificateError, OpensslFailedError, OpensslUnusableError
 from openssl_serve.openssl import commands
 from openssl_serve.openssl.binary import Openssl, failure
 from openssl_serve.openssl.commands import CERTIFICATE, CONFIG, KEY, Issuer, Recipe, Step
@@ -72,9 +72,7 @@ def run_recipe(openssl: Openssl, recipe: Recipe, folder: Path) -> CertificateFac
 
     The key is readable by its owner alone. Raises OpensslError, or OSError for the folder.
     """
-    (folder / CONFIG).write_text(recipe.config, "utf-8")
-    for step in recipe.steps:
-        _run_step(openssl, step, folder)
+    follow(openssl, recipe, folder)
     # umask 077 has seen to it; but a key is not to depend on one flavour's manners.
     (folder / KEY).chmod(0o600)
     try:
@@ -86,6 +84,13 @@ def run_recipe(openssl: Openssl, recipe: Recipe, folder: Path) -> CertificateFac
     return facts
 
 
+def follow(openssl: Openssl, recipe: Recipe, folder: Path) -> None:
+    """Run the steps of *recipe* in *folder*; each has made its file, or OpensslError is raised."""
+    (folder / CONFIG).write_text(recipe.config, "utf-8")
+    for step in recipe.steps:
+        _run_step(openssl, step, folder)
+
+
 def issue(
     openssl: Openssl,
     profile: CertificateProfile,
@@ -95,6 +100,11 @@ def issue(
     new_key: bool = True,
 ) -> CertificateFacts:
     """Make a server certificate in *folder*, and refuse it if it is not what was asked for."""
+    if profile.key_type is KeyType.ED25519 and "Ed25519 keys" in openssl.version.lacks:
+        raise OpensslUnusableError(
+            f"{openssl.path} is {openssl.version}, and makes no Ed25519 keys",
+            "the default, P-256, is accepted by every client: leave out --key-type",
+        )
     recipe = recipe_for(profile, issuer=issuer, new_key=new_key)
     facts = run_recipe(openssl, recipe, folder)
     missing = [str(host) for host in profile.hosts if not facts.covers(host)]

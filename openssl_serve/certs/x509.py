@@ -81,14 +81,19 @@ def attributes(name: Element) -> list[tuple[str, str]]:
 
 
 def _extensions(optional: list[Element], version: int) -> dict[str, Extension]:
-    found: dict[str, Extension] = {}
     # The unique identifiers, [1] and [2], come before and are dead; nothing may come after.
     rest = [element for element in optional if element.tag not in (0x81, 0x82)]
     if not rest:
-        return found
+        return {}
     if len(rest) > 1 or rest[0].tag != 0xA3 or version != 3:
         raise CertificateError("it has fields after the public key that are no extensions")
-    for extension in der.children(der.read(rest[0].content)):
+    return extensions_of(der.read(rest[0].content))
+
+
+def extensions_of(sequence: Element) -> dict[str, Extension]:
+    """The Extensions of a certificate, or of a request for one."""
+    found: dict[str, Extension] = {}
+    for extension in der.children(sequence):
         fields = list(der.children(extension))
         if len(fields) not in (2, 3):
             raise CertificateError("an extension has too few or too many fields")

@@ -38,9 +38,9 @@ class Recipe:
     config: str
     steps: tuple[Step, ...]
 
-    def as_script(self) -> str:
-        """A shell script that does the same in an empty folder."""
-        calls = [f"openssl {shlex.join(step.arguments)}" for step in self.steps]
+    def as_script(self, program: str = "openssl") -> str:
+        """A shell script that does the same in an empty folder, with *program*."""
+        calls = [shlex.join([program, *step.arguments]) for step in self.steps]
         return "\n".join(
             [
                 "umask 077",

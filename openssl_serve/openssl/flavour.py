@@ -37,6 +37,15 @@ class Version(NamedTuple):
         """Whether the options that only OpenSSL has must be done without."""
         return self.flavour is Flavour.LIBRESSL
 
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What this program cannot do, of what we could use; in words."""
+        if self.is_libressl:
+            # Ed25519 came with LibreSSL 3.7 (November 2022).
+            old = ("Ed25519 keys",) if self.numbers < (3, 7, 0) else ()
+            return (*old, "pkey -check", "verify -verify_hostname", "x509 -checkhost")
+        return () if self.numbers >= (3, 0, 0) else ("x509 -copy_extensions",)
+
     def __str__(self) -> str:
         return self.text
 

@@ -1,0 +1,259 @@
+"""The commands that make and keep certificates: generate, list, path, renew, remove, sign."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from openssl_serve.cli import inspection, render, sign
+from openssl_serve.cli.files import write_new
+from openssl_serve.errors import UsageError
+from openssl_serve.hosts import Host, parse_host, shorten
+
+HOSTS = Annotated[list[str] | None, typer.Argument(metavar="[HOST]...", help="Names or addresses.")]
+KEY_TYPE_HELP = "p256, p384, rsa2048, rsa3072, rsa4096 or ed25519.  [default: p256]"
+
+
+def register(app: typer.Typer) -> None:
+    """Add all commands about certificates to *app*."""
+    app.command("generate", help="Make a certificate, or use the kept one; print its files.")(
+        generate
+    )
+    app.command("list", help="List the kept certificates.")(list_)
+    app.command("path", help="Print the path of a kept certificate, for $(...).")(path)
+    app.command("renew", help="Make kept certificates anew, with their names and keys.")(renew)
+    app.command("remove", help="Delete kept certificates and their keys.")(remove)
+    sign.register(app)
+    inspection.register(app)
+
+
+def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
+    hosts: HOSTS = None,
+    ca: Annotated[
+        bool, typer.Option("--ca", help="Issue it with the local CA, made if there is none.")
+    ] = False,
+    self_signed: Annotated[
+        bool, typer.Option("--self-signed", help="Without a CA, even if there is one.")
+    ] = False,
+    permit: Annotated[
+        list[str] | None,
+        typer.Option("--permit", metavar="HOST", help="With --ca: all that a new CA may issue for; "
+                     "repeat for more."),
+    ] = None,
+    key_type: Annotated[
+        str | None, typer.Option("--key-type", metavar="TYPE", help=KEY_TYPE_HELP)
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", metavar="N", help="Lifetime.  [default: 397]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Copy the files there too.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make it anew, and overwrite files in --out.")
+    ] = False,
+    explain: inspection.EXPLAIN = False,
+    openssl: inspection.OPENSSL = None,
+) -> None:  # fmt: skip
+    """Make a certificate for HOSTs (default: localhost)."""
+    from openssl_serve.certs.profile import DEFAULT_DAYS, CertificateProfile, Shape  # noqa: PLC0415
+    from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
+
+    if ca and self_signed:
+        raise UsageError("--ca and --self-signed exclude each other")
+    if permit and not ca:
+        raise UsageError("--permit is for a new local CA", "add --ca")
+    shape = Shape.LEAF if ca else Shape.SELF_SIGNED if self_signed else None
+    kind = _key_type(key_type)
+    profile = CertificateProfile.for_server(
+        hosts or ["localhost"], days=days or DEFAULT_DAYS, key_type=kind, shape=shape
+    )
+    if days is not None and days < 1:
+        raise UsageError(f"a certificate cannot be valid for {days} days")
+    permitted = tuple(map(parse_host, permit or ()))
+    if out is not None and not out.is_dir():
+        raise UsageError(f"--out {out} is no folder", f"make it: mkdir {out}")
+    store, tool = inspection.open_store(), Openssl(openssl)
+    if explain:
+        from openssl_serve.certs.explain import explain as script  # noqa: PLC0415
+
+        render.result(script(store, profile, str(tool.path), ca=ca, permitted=permitted))
+        return
+    if ca:
+        authority = _make_authority(store, permitted, tool)
+        if not hosts:
+            render.result(str(authority.cert_path))
+            return
+    kept = store.find(profile.hosts[0])
+    if force or (days and kept and _lifetime(kept) != days):
+        kept = store.issue_anew(profile, openssl=tool)
+    else:
+        kept = store.ensure(profile, openssl=tool)
+    _tell(kept)
+    paths = [kept.cert_path, kept.key_path]
+    for found in _copy(paths, out, overwrite=force) if out else paths:
+        render.result(str(found))
+
+
+def list_(json: inspection.JSON = False) -> None:
+    """List the kept certificates."""
+    from openssl_serve.cli import certificates_text as words  # noqa: PLC0415
+
+    store = inspection.open_store()
+    pairs, authority = store.list(), store.find_authority()
+    if json:
+        ca = words.facts_json(authority.facts) if authority else None
+        words.as_json({"certificates": [words.kept_json(kept) for kept in pairs], "local_ca": ca})
+    elif pairs:
+        words.show_list(pairs)
+    else:
+        render.note(f"nothing is kept in {store.folder}")
+
+
+def path(
+    host: Annotated[str, typer.Argument(help="A kept host.")] = "localhost",
+    cert: Annotated[bool, typer.Option("--cert", help="The certificate (the default).")] = False,
+    key: Annotated[bool, typer.Option("--key", help="The private key.")] = False,
+    chain: Annotated[
+        bool, typer.Option("--chain", help="What a server sends; without intermediates, --cert.")
+    ] = False,
+    ca: Annotated[bool, typer.Option("--ca", help="What a client has to trust.")] = False,
+) -> None:
+    """Print one path."""
+    if cert + key + chain + ca > 1:
+        raise UsageError("one of --cert, --key, --chain and --ca at a time")
+    kept = inspection.open_store().get(parse_host(host))
+    chosen = kept.key_path if key else kept.ca_path if ca else kept.cert_path
+    render.result(str(chosen))
+
+
+def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
+    hosts: HOSTS = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every kept certificate, due or not.")
+    ] = False,
+    ca: Annotated[bool, typer.Option("--ca", help="The local CA: same name, same key.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Do nothing; leave with 0 when one is due, else with 1.")
+    ] = False,
+    new_key: Annotated[bool, typer.Option("--new-key", help="With a new private key.")] = False,
+    explain: inspection.EXPLAIN = False,
+    openssl: inspection.OPENSSL = None,
+) -> None:
+    """Renew the named HOSTs or --all now; without either, what is due."""
+    import datetime as dt  # noqa: PLC0415
+
+    from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
+
+    if (hosts and all_) or (ca and (hosts or all_ or new_key)):
+        raise UsageError("hosts, --all and --ca exclude each other, and --ca keeps its key")
+    store, tool = inspection.open_store(), Openssl(openssl)
+    now = dt.datetime.now(dt.UTC)
+    if ca:
+        _renew_authority(store, tool, now, check=check)
+        return
+    pairs = [store.get(parse_host(host)) for host in hosts or ()] or list(store.list())
+    due = [kept for kept in pairs if kept.facts.due(now)]
+    if check:
+        for kept in due:
+            render.result(kept.facts.names[0])
+        raise typer.Exit(0 if due else 1)
+    for kept in pairs if hosts or all_ else due:
+        host = _first_host(kept)
+        if explain:
+            _explain_renewal(store, host, kept, str(tool.path))
+            continue
+        renewed = store.renew(host, new_key=new_key, openssl=tool)
+        _tell(renewed)
+        render.result(str(renewed.cert_path))
+    if not due and not hosts and not all_:
+        render.note("nothing is due")
+
+
+def remove(
+    hosts: Annotated[list[str], typer.Argument(metavar="HOST...", help="Kept hosts.")],
+) -> None:
+    """Delete the files of HOSTs."""
+    store = inspection.open_store()
+    for host in [parse_host(host) for host in hosts]:
+        for found in store.remove(host):
+            render.note(f"removed {found}")
+
+
+def _renew_authority(store: Any, tool: Any, now: Any, *, check: bool) -> None:
+    if check:
+        authority = store.find_authority()
+        raise typer.Exit(0 if authority and authority.facts.due(now) else 1)
+    before = store.find_authority()
+    authority = store.renew_authority(tool)
+    render.note(f"the local CA is renewed until {authority.facts.not_after:%Y-%m-%d}")
+    until = before.facts.not_after if before else now
+    render.note(f"who trusts the one before has to trust this one by {until:%Y-%m-%d}")
+    render.result(str(authority.cert_path))
+
+
+def _make_authority(store: Any, permitted: tuple[Host, ...], tool: Any) -> Any:
+    had = store.find_authority()
+    authority = store.ensure_authority(permitted=permitted, openssl=tool)
+    allowed = authority.facts.extensions.permitted
+    if had and permitted and not {str(host) for host in permitted} <= set(allowed):
+        raise UsageError(
+            "--permit is for a new local CA, and there is one already",
+            f"it may issue for {', '.join(allowed) or 'every host'}: {authority.cert_path}",
+        )
+    word = "the local CA is" if had else "made a local CA:"
+    render.note(f"{word} {authority.cert_path}")
+    if not had:
+        render.note("nothing trusts it yet: openssl-serve trust")
+    return authority
+
+
+def _tell(kept: Any) -> None:
+    """Say on stderr what became of it."""
+    if kept.made_because is None:
+        render.note(f"kept: good until {kept.facts.not_after:%Y-%m-%d}")
+    else:
+        render.note(f"made: {kept.made_because}")
+    if kept.facts.key == "Ed25519":
+        render.warning("no browser accepts an Ed25519 key", "leave out --key-type")
+
+
+def _key_type(text: str | None) -> Any:
+    from openssl_serve.certs.profile import KeyType  # noqa: PLC0415
+
+    if text is None:
+        return None
+    try:
+        return KeyType(text)
+    except ValueError as error:
+        names = ", ".join(KeyType)
+        raise UsageError(f'--key-type "{shorten(text)}" is none of {names}') from error
+
+
+def _lifetime(kept: Any) -> int:
+    return int((kept.facts.not_after - kept.facts.not_before).days)
+
+
+def _first_host(kept: Any) -> Host:
+    """The host that names the files of *kept*."""
+    hosts = [parse_host(name) for name in kept.facts.names]
+    return next((host for host in hosts if host.slug == kept.cert_path.stem), hosts[0])
+
+
+def _explain_renewal(store: Any, host: Host, kept: Any, program: str) -> None:
+    from openssl_serve.certs.explain import explain as script  # noqa: PLC0415
+    from openssl_serve.certs.profile import CertificateProfile  # noqa: PLC0415
+
+    hosts = dict.fromkeys([host, *map(parse_host, kept.facts.names)])
+    profile = CertificateProfile(tuple(hosts), _lifetime(kept))
+    render.result(script(store, profile, program))
+
+
+def _copy(paths: list[Path], folder: Path, *, overwrite: bool) -> list[Path]:
+    """Copy a certificate and its key to *folder*; both, or neither."""
+    targets = [folder / found.name for found in paths]
+    if not overwrite and (there := [target for target in targets if target.exists()]):
+        raise UsageError(f"{there[0]} exists already", "--force overwrites it")
+    for found, target, mode in zip(paths, targets, (0o644, 0o600), strict=True):
+        write_new(target, found.read_bytes(), mode, overwrite=overwrite)
+    return targets

@@ -1,0 +1,55 @@
+"""The command `sign`: a certificate for somebody's request."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from openssl_serve.cli import inspection, render
+from openssl_serve.cli.files import write_new
+from openssl_serve.errors import CertificateError, UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("sign", help="Sign a certificate request with the local CA.")(sign)
+
+
+def sign(
+    request: Annotated[Path, typer.Argument(metavar="CSR", help="A request in PEM form.")],
+    days: Annotated[int, typer.Option("--days", metavar="N", help="Lifetime.")] = 397,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to; else stdout.")
+    ] = None,
+    explain: inspection.EXPLAIN = False,
+    openssl: inspection.OPENSSL = None,
+) -> None:
+    """Sign CSR with the local CA: its key and hosts, never its extensions."""
+    from openssl_serve.certs.facts import read_file  # noqa: PLC0415
+    from openssl_serve.certs.request import read_request, signing_recipe  # noqa: PLC0415
+    from openssl_serve.certs.request import sign as sign_request  # noqa: PLC0415
+    from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
+
+    store, tool = inspection.open_store(), Openssl(openssl)
+    authority = store.find_authority()
+    if authority is None:
+        raise CertificateError("there is no local CA", "make one: openssl-serve generate --ca")
+    if out is not None and out.exists():
+        raise UsageError(f"--out {out} exists already", "name another file, or remove it")
+    try:
+        data = read_file(request)
+        wanted = read_request(data)
+    except CertificateError as error:
+        raise CertificateError(f"{request}: {error}", *error.hints) from error
+    if explain:
+        script = signing_recipe(wanted, authority, days).as_script(str(tool.path))
+        render.result(f"# the request is ./request.pem\n{script}")
+        return
+    signed = sign_request(tool, authority, data, days)
+    names = ", ".join(signed.facts.names)
+    render.note(f"signed for {names}, until {signed.facts.not_after:%Y-%m-%d}")
+    if out is None:
+        render.result(signed.pem.decode("ascii").rstrip("\n"))
+        return
+    write_new(out, signed.pem, 0o644, overwrite=False)
+    render.result(str(out))

@@ -1,0 +1,345 @@
+"""generate, list, path, renew, remove: what they do and what they print."""
+
+import json
+import subprocess
+
+import pytest
+from certificates import (
+    DAY,
+    KEY,
+    LOOPBACK,
+    NAMES,
+    NOW,
+    assert_authority,
+    assert_leaf,
+    assert_pair,
+    assert_self_signed,
+    handshake,
+    load,
+    ours,
+    write,
+)  # fmt: skip
+from stubs import calls, libressl, saying, stub
+
+from openssl_serve.certs.facts import read_facts_file
+
+
+class TestGenerate:
+    def test_makes_a_pair_and_prints_its_two_paths(self, cli, home):
+        finished = cli.good("generate", "a.test")
+
+        assert finished.lines == [f"{home}/a_test.crt", f"{home}/a_test.key"]
+        assert finished.err == "made: no certificate yet\n"
+        assert_pair(home / "a_test.crt", home / "a_test.key")
+        assert_self_signed(home / "a_test.crt", NAMES)
+
+    def test_uses_a_good_one_again(self, cli, home):
+        first = cli.good("generate", "a.test")
+        before = (home / "a_test.crt").read_bytes()
+
+        second = cli.good("generate", "a.test")
+
+        assert second.out == first.out
+        assert second.err.startswith("kept: good until 20")
+        assert (home / "a_test.crt").read_bytes() == before
+
+    def test_without_a_host_it_is_for_localhost(self, cli, home):
+        assert cli.good("generate").lines[0] == f"{home}/localhost.crt"
+
+    def test_force_makes_it_anew_with_its_key(self, cli, home):
+        cli.good("generate", "a.test")
+        before = load(home / "a_test.crt")
+
+        cli.good("generate", "a.test", "--force")
+
+        assert load(home / "a_test.crt").serial_number != before.serial_number
+        assert load(home / "a_test.crt").public_key() == before.public_key()
+
+    @pytest.mark.parametrize("kind", ["p384", "rsa2048"])
+    def test_key_types_and_days(self, cli, home, kind):
+        cli.good("generate", "a.test", "--key-type", kind, "--days", "30")
+
+        facts = read_facts_file(home / "a_test.crt")
+        assert facts.key in ("EC P-384", "RSA 2048")
+        assert_self_signed(home / "a_test.crt", NAMES, days=30)
+
+    def test_days_that_were_asked_for_are_had(self, cli, home):
+        cli.good("generate", "a.test")
+
+        cli.good("generate", "a.test", "--days", "14")
+
+        assert_self_signed(home / "a_test.crt", NAMES, days=14)
+
+    def test_ed25519_is_made_with_a_warning(self, cli):
+        """Our lab's case 5: both browsers fail."""
+        finished = cli.good("generate", "a.test", "--key-type", "ed25519")
+
+        assert "warning: no browser accepts an Ed25519 key" in finished.err
+
+    def test_ed25519_on_an_old_libressl_is_our_error(self, cli, tmp_path):
+        tool = libressl(tmp_path / "bin")
+
+        error = cli.refused(3, "generate", "--key-type", "ed25519", "--openssl", tool)
+
+        assert error == f"{tool} is LibreSSL 3.3.6, and makes no Ed25519 keys"
+
+    def test_by_a_local_ca(self, cli, home):
+        finished = cli.good("generate", "--ca", "a.test")
+
+        assert finished.lines == [f"{home}/a_test.crt", f"{home}/a_test.key"]
+        assert f"made a local CA: {home}/_local_ca.crt" in finished.err
+        assert_authority(home / "_local_ca.crt")
+        assert_leaf(home / "a_test.crt", home / "_local_ca.crt", NAMES)
+        # From now on without being asked.
+        cli.good("generate", "b.test")
+        assert_leaf(home / "b_test.crt", home / "_local_ca.crt", ["b.test", *LOOPBACK])
+        cli.good("generate", "c.test", "--self-signed")
+        assert_self_signed(home / "c_test.crt", ["c.test", *LOOPBACK])
+
+    def test_a_local_ca_alone(self, cli, home):
+        assert cli.good("generate", "--ca").lines == [f"{home}/_local_ca.crt"]
+        assert not (home / "localhost.crt").exists()
+
+    def test_with_constraints(self, cli, home):
+        cli.good("generate", "--ca", "--permit", "dev.test", "a.dev.test")
+
+        assert_authority(home / "_local_ca.crt", constrained=True)
+        error = cli.refused(4, "generate", "b.test")
+        assert "may not issue for b.test" in error
+        assert "--permit" in cli.refused(2, "generate", "--ca", "--permit", "other.test")
+
+    def test_copies_into_a_folder(self, cli, home, tmp_path):
+        out = tmp_path / "out"
+        out.mkdir()
+
+        finished = cli.good("generate", "a.test", "--out", out)
+
+        assert finished.lines == [f"{out}/a_test.crt", f"{out}/a_test.key"]
+        assert (out / "a_test.key").read_bytes() == (home / "a_test.key").read_bytes()
+        assert (out / "a_test.key").stat().st_mode & 0o777 == 0o600
+        assert "exists already" in cli.refused(2, "generate", "a.test", "--out", out)
+        cli.good("generate", "a.test", "--out", out, "--force")
+
+    @pytest.mark.parametrize(
+        ("words", "code", "part"),
+        [
+            (["a\nDNS.9 = evil"], 2, "is not a host"),
+            (["$HOME"], 2, "is not a host"),
+            (["[a]"], 2, "is not a host"),
+            (["../evil"], 2, "is a path"),
+            (["a..b"], 2, "label 2 is empty"),
+            (["x" * 64], 2, "63 are the most"),
+            (["me@a.test"], 2, "e-mail"),
+            (["https://a.test/"], 2, "a URL"),
+            (["*.localhost"], 2, "wildcard on a single label"),
+            (["--days", "825"], 2, "825 days are too long"),
+            (["--days", "0"], 2, "0 days"),
+            (["--days", "-1"], 2, "-1 days"),
+            (["--key-type", "dsa"], 2, '"dsa" is none of p256'),
+            (["--ca", "--self-signed"], 2, "exclude each other"),
+            (["--permit", "test"], 2, "--permit is for a new local CA"),
+            (["--out", "/nowhere/at/all"], 2, "is no folder"),
+            (["--openssl", "/nowhere/openssl"], 3, "/nowhere/openssl does not exist"),
+        ],
+    )
+    def test_refusals_write_nothing(self, cli, home, words, code, part):
+        """P21, and issue 2's list of bad input."""
+        assert part in cli.refused(code, "generate", *words)
+        assert not home.exists()
+
+    def test_explain_writes_nothing_and_its_script_makes_an_equivalent(self, cli, home, tmp_path):
+        script = cli.good("generate", "a.test", "--explain").out
+
+        assert not home.exists()
+        run(script, tmp_path)
+        assert_self_signed(tmp_path / "cert.pem", NAMES)
+
+    def test_explain_with_a_new_ca(self, cli, home, tmp_path):
+        script = cli.good("generate", "--ca", "--permit", "test", "a.test", "--explain").out
+
+        assert not home.exists()
+        run(script, tmp_path)
+        assert_authority(tmp_path / "ca.crt", constrained=True)
+        assert_leaf(tmp_path / "cert.pem", tmp_path / "ca.crt", NAMES)
+
+    def test_explain_with_the_ca_that_is_there(self, cli, home, tmp_path):
+        cli.good("generate", "--ca")
+
+        run(cli.good("generate", "a.test", "--key-type", "rsa2048", "--explain").out, tmp_path)
+
+        assert_leaf(tmp_path / "cert.pem", home / "_local_ca.crt", NAMES, rsa=True)
+
+
+def run(script, folder):
+    """Run what --explain printed."""
+    subprocess.run(
+        ["sh", "-eu"], input=script, text=True, cwd=folder, check=True, capture_output=True
+    )
+
+
+class TestList:
+    def test_a_table(self, cli, home):
+        cli.good("generate", "b.test")
+        write(home / "a_test.crt", ours(names=["a.test"], end=NOW - DAY / 2))
+        write(home / "a_test.key", KEY)
+
+        lines = cli.good("list").lines
+
+        assert lines[0].split()[:3] == ["HOST", "OTHER", "NAMES"]
+        assert lines[1].split() == ["a.test", "-1", "expired", "EC", "P-256", "itself"]
+        assert lines[2].split()[:2] == ["b.test", "localhost,"]
+
+    def test_nothing(self, cli, home):
+        finished = cli.good("list")
+
+        assert finished.out == ""
+        assert str(home) in finished.err
+        assert not home.exists()
+
+    def test_json(self, cli, home):
+        cli.good("generate", "--ca", "a.test")
+
+        value = json.loads(cli.good("list", "--json").out)
+
+        assert value["schema"] == 1
+        (kept,) = value["certificates"]
+        assert kept["cert_path"] == f"{home}/a_test.crt"
+        assert kept["key_path"] == f"{home}/a_test.key"
+        assert kept["ca_path"] == f"{home}/_local_ca.crt"
+        assert kept["dns_names"] == ["a.test", "localhost"]
+        assert kept["days_left"] == 396
+        assert (kept["shape"], kept["key"]) == ("leaf", "EC P-256")
+        assert value["local_ca"]["shape"] == "ca"
+
+
+def test_path(cli, home):
+    cli.good("generate", "--ca", "a.test")
+
+    for words, name in [
+        ([], "a_test.crt"), (["--key"], "a_test.key"),
+        (["--chain"], "a_test.crt"), (["--ca"], "_local_ca.crt"),
+    ]:  # fmt: skip
+        assert cli.good("path", "a.test", *words).out == f"{home}/{name}\n"
+    assert "at a time" in cli.refused(2, "path", "a.test", "--key", "--ca")
+    assert "no certificate is kept for b.test" in cli.refused(4, "path", "b.test")
+
+
+class TestRenew:
+    @pytest.fixture
+    def kept(self, cli, home):
+        """One that is due, one that is not."""
+        cli.good("generate", "good.test")
+        write(
+            home / "due_test.crt",
+            ours(names=["due.test", "x.test"], start=NOW - 90 * DAY, end=NOW + 2 * DAY),
+        )
+        write(home / "due_test.key", KEY)
+        return home
+
+    def serials(self, home):
+        return {path.stem: load(path).serial_number for path in sorted(home.glob("*.crt"))}
+
+    def test_what_is_due(self, cli, kept):
+        before = self.serials(kept)
+
+        finished = cli.good("renew")
+
+        assert finished.lines == [f"{kept}/due_test.crt"]
+        after = self.serials(kept)
+        assert after["good_test"] == before["good_test"]
+        assert after["due_test"] != before["due_test"]
+        assert "nothing is due" in cli.good("renew").err
+
+    def test_all(self, cli, kept):
+        before = self.serials(kept)
+
+        assert len(cli.good("renew", "--all").lines) == 2
+
+        assert not set(before.values()) & set(self.serials(kept).values())
+
+    def test_keeps_names_and_key_unless_told_otherwise(self, cli, kept):
+        key = (kept / "due_test.key").read_bytes()
+
+        cli.good("renew", "due.test")
+        assert (kept / "due_test.key").read_bytes() == key
+        assert read_facts_file(kept / "due_test.crt").dns_names == ("due.test", "x.test")
+
+        cli.good("renew", "due.test", "--new-key")
+        assert (kept / "due_test.key").read_bytes() != key
+        assert_pair(kept / "due_test.crt", kept / "due_test.key")
+
+    def test_check_is_for_cron(self, cli, kept):
+        """0 when one is due, 1 when none is, as step's needs-renewal; and nothing is done."""
+        before = self.serials(kept)
+
+        assert cli("renew", "--check")[:2] == (0, "due.test\n")
+        assert cli("renew", "--check", "due.test").code == 0
+        assert cli("renew", "--check", "good.test").code == 1
+        assert self.serials(kept) == before
+        cli.good("renew", "--all")
+        assert cli("renew", "--check").code == 1
+
+    def test_the_ca(self, cli, home):
+        cli.good("generate", "--ca", "a.test")
+        before = load(home / "_local_ca.crt")
+
+        finished = cli.good("renew", "--ca")
+
+        after = load(home / "_local_ca.crt")
+        assert finished.lines == [f"{home}/_local_ca.crt"]
+        assert after.public_key() == before.public_key()
+        assert after.serial_number != before.serial_number
+        assert handshake(home / "a_test.crt", home / "a_test.key", "a.test", home / "_local_ca.crt")
+        assert cli("renew", "--ca", "--check").code == 1
+
+    def test_explain(self, cli, kept, tmp_path):
+        before = self.serials(kept)
+
+        script = cli.good("renew", "due.test", "--explain").out
+
+        (tmp_path / "work").mkdir()
+        run(script, tmp_path / "work")
+        assert read_facts_file(tmp_path / "work" / "cert.pem").dns_names == ("due.test", "x.test")
+        assert self.serials(kept) == before
+
+    def test_what_is_not_there(self, cli, home):
+        assert "no certificate is kept for a.test" in cli.refused(4, "renew", "a.test")
+        assert "there is no local CA" in cli.refused(4, "renew", "--ca")
+        assert "exclude" in cli.refused(2, "renew", "a.test", "--all")
+        assert not home.exists()
+
+
+def test_remove(cli, home):
+    cli.good("generate", "a.test")
+    cli.good("generate", "b.test")
+
+    finished = cli.good("remove", "a.test")
+
+    assert finished.err.splitlines() == [f"removed {home}/a_test.key", f"removed {home}/a_test.crt"]
+    assert not list(home.glob("a_test*"))
+    assert (home / "b_test.key").exists()
+    assert "no certificate is kept for a.test" in cli.refused(4, "remove", "a.test")
+
+
+class TestOpensslOption:
+    def test_names_the_program(self, cli, tmp_path):
+        tool = saying(tmp_path / "bin", "OpenSSL 3.0.1")
+
+        cli.good("generate", "a.test", "--openssl", tool)
+
+        assert calls(tool)
+
+    def test_or_the_environment_does(self, cli, tmp_path, monkeypatch):
+        tool = saying(tmp_path / "bin", "OpenSSL 3.0.1")
+        monkeypatch.setenv("OPENSSL_SERVE_OPENSSL", str(tool))
+
+        cli.good("generate", "a.test")
+
+        assert calls(tool)
+
+    @pytest.mark.parametrize("body", ["echo hello", "exit 0", "echo BoringSSL"])
+    def test_a_program_that_is_none(self, cli, home, tmp_path, body):
+        tool = stub(tmp_path / "bin", body)
+
+        assert str(tool) in cli.refused(3, "generate", "a.test", "--openssl", tool)
+        assert not home.exists()

@@ -1,0 +1,289 @@
+"""show and verify: on a host, a file, a server; and when openssl and we do not agree."""
+
+import json
+import socket
+import ssl
+import threading
+
+import pytest
+from certificates import (
+    CA_FALSE,
+    DAY,
+    KEY,
+    NAMES,
+    NOW,
+    SERVER,
+    make,
+    ours,
+    write,
+)  # fmt: skip
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from stubs import libressl, stub
+
+OTHER = ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture
+def kept(cli, home):
+    cli.good("generate", "a.test")
+    return home / "a_test.crt"
+
+
+@pytest.fixture
+def served():
+    """Serve a pair from a thread; the port."""
+    sockets = []
+
+    def serve(cert, key):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        listener = socket.create_server(("127.0.0.1", 0))
+        sockets.append(listener)
+
+        def loop():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                connection.settimeout(10)
+                try:
+                    with context.wrap_socket(connection, server_side=True) as tls:
+                        tls.recv(1)
+                except OSError:
+                    connection.close()
+
+        threading.Thread(target=loop, daemon=True).start()
+        return listener.getsockname()[1]
+
+    yield serve
+    for listener in sockets:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def checks(finished):
+    value = json.loads(finished.out)
+    assert value["schema"] == 1
+    return {check["name"]: check for check in value["checks"]}
+
+
+class TestShow:
+    def test_a_host(self, cli, kept):
+        out = cli.good("show", "a.test").out
+
+        for part in (
+            "a.test, localhost, 127.0.0.1, ::1",
+            "self-signed",
+            "396",
+            "EC P-256",
+            str(kept),
+        ):
+            assert part in out
+        assert "no   Firefox " in out
+        assert "yes  Safari" in out
+
+    def test_a_file_with_a_chain(self, cli, tmp_path):
+        path = write(
+            tmp_path / "chain.pem", make(CA_FALSE, SERVER, issuer="ca"), make(subject="ca")
+        )
+
+        out = cli.good("show", path).out
+
+        assert "certificate 1 of 2" in out
+        assert "CN=ca" in out
+
+    def test_a_server(self, cli, kept, served):
+        port = served(kept, kept.with_suffix(".key"))
+
+        out = cli.good("show", f"localhost:{port}").out
+
+        assert "a.test, localhost" in out
+
+    def test_json(self, cli, kept):
+        value = json.loads(cli.good("show", "a.test", "--json").out)
+
+        assert value["schema"] == 1
+        assert value["cert_path"] == str(kept)
+        assert value["chain"][0]["dns_names"] == ["a.test", "localhost"]
+        families = {client["family"]: client["can_trust"] for client in value["clients"]}
+        assert families["Firefox"] is False
+        assert families["Chrome, Edge"] is True
+
+    @pytest.mark.parametrize(
+        ("what", "code", "part"),
+        [
+            ("b.test", 4, "no certificate is kept for b.test"),
+            ("/nowhere/x.pem", 4, "/nowhere/x.pem: no such file"),
+            ("localhost:99999", 2, "is not a port"),
+            ("localhost:0", 2, "port 0"),
+            ("a..b", 2, "label 2 is empty"),
+            ("x.invalid:443", 4, "no answer from x.invalid:443"),
+        ],
+    )
+    def test_refusals(self, cli, home, what, code, part):
+        assert part in cli.refused(code, "show", what)
+        assert not home.exists()
+
+    def test_a_server_without_tls_and_one_that_is_not_there(self, cli):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+
+            def answer():
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(5)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    connection.recv(1000)
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            error = cli.refused(4, "show", f"127.0.0.1:{port}")
+            thread.join()
+        assert error == f"127.0.0.1:{port} does not speak TLS"
+        assert "refused" in cli.refused(4, "show", f"127.0.0.1:{port}")
+
+
+class TestVerify:
+    def test_a_host_by_every_check(self, cli, kept):
+        finished = cli.good("verify", "a.test")
+
+        assert [line.split()[1] for line in finished.lines if line.startswith("ok")] == [
+            "dates", "names", "strength", "purpose", "reading", "chain", "key", "modes",
+        ]  # fmt: skip
+        assert (
+            f"$ openssl verify -x509_strict -purpose sslserver -CAfile {kept} {kept}"
+            in finished.out
+        )
+        assert "FAIL" not in finished.out
+
+    def test_a_leaf(self, cli, home):
+        cli.good("generate", "--ca", "a.test")
+
+        found = checks(cli.good("verify", "a.test", "--json"))
+
+        assert str(home / "_local_ca.crt") in found["chain"]["command"]
+
+    def test_with_libressl(self, cli, kept, tmp_path):
+        cli.good("verify", "a.test", "--openssl", libressl(tmp_path / "bin"))
+
+    def test_a_server(self, cli, kept, served):
+        port = served(kept, kept.with_suffix(".key"))
+
+        for host in ("localhost", "127.0.0.1"):
+            found = checks(cli.good("verify", f"{host}:{port}", "--json"))
+
+            assert found["handshake"]["says"].startswith("TLSv1.3, ")
+            assert found["server"]["good"]
+            assert "s_client" in found["server"]["command"]
+
+    def test_a_server_that_nobody_trusts_until_told_to(self, cli, served, tmp_path):
+        cert, key = write(tmp_path / "c", ours(names=NAMES)), write(tmp_path / "k", KEY)
+        port = served(cert, key)
+
+        finished = cli("verify", f"localhost:{port}", "--json")
+
+        assert finished.code == 4
+        assert "self-signed certificate" in checks(finished)["handshake"]["says"]
+        cli.good("verify", f"localhost:{port}", "--ca", cert)
+
+    def test_a_server_with_another_name(self, cli, served, tmp_path):
+        cert, key = write(tmp_path / "c", ours(names=["b.test"])), write(tmp_path / "k", KEY)
+        port = served(cert, key)
+
+        found = checks(cli("verify", f"localhost:{port}", "--ca", cert, "--json"))
+
+        assert found["names"]["says"] == "not for localhost, only b.test"
+        assert not found["handshake"]["good"]
+
+    @pytest.mark.parametrize(
+        ("certificate", "name", "says"),
+        [
+            (ours(names=NAMES, end=NOW - DAY / 2), "dates", "expired on"),
+            (ours(names=NAMES, start=NOW + DAY), "dates", "not valid before"),
+            (ours(names=["b.test"]), "names", "not for a.test, only b.test"),
+            (ours(names=[]), "names", "no SAN"),
+            (ours(names=NAMES, key=rsa.generate_private_key(65537, 1024)), "strength", "RSA 1024"),
+            (
+                make(
+                    x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]), names=NAMES
+                ),
+                "purpose",
+                "not for servers, but for clientAuth",
+            ),
+            (make(CA_FALSE, SERVER, names=NAMES, issuer="ca", signed_by=OTHER), "chain", "error"),
+            (ours(names=NAMES, key=OTHER), "key", "does not belong"),
+        ],
+    )
+    def test_every_fault_is_found(self, cli, home, certificate, name, says):
+        write(home / "a_test.crt", certificate)
+        write(home / "a_test.key", KEY)
+
+        finished = cli("verify", "a.test", "--json")
+
+        assert finished.code == 4
+        found = checks(finished)[name]
+        assert not found["good"]
+        assert says in found["says"]
+
+    def test_a_key_that_others_can_read(self, cli, kept):
+        key = kept.with_suffix(".key")
+        key.chmod(0o640)
+
+        finished = cli("verify", "a.test")
+
+        assert finished.code == 4
+        assert f"{key} has mode 0640: chmod 600" in finished.out
+
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            ("s/DNS:a.test/DNS:b.test/", "names: "),
+            ("s/^serial=./serial=0/", "serial: 0"),
+            (
+                "s/^notAfter=.*/notAfter=Jan  1 00:00:00 2030 GMT/",
+                "end: 2030-01-01 00:00:00 to openssl",
+            ),
+            ("s/CA:TRUE/CA:FALSE/", "CA: FALSE to openssl, TRUE to us"),
+            ("s/ingerprint=../ingerprint=00/", "fingerprint: 00:"),
+            ("/PUBLIC KEY/d", "public key: nothing to openssl"),
+        ],
+    )
+    def test_when_openssl_reads_otherwise_that_is_a_failure(
+        self, cli, kept, tmp_path, change, says
+    ):
+        body = f'[ "$1" = x509 ] || exec $REAL "$@"\n$REAL "$@" | sed "{change}"'
+        tool = stub(tmp_path / "bin", body)
+
+        finished = cli("verify", "a.test", "--json", "--openssl", tool)
+
+        assert finished.code == 4
+        assert says in checks(finished)["reading"]["says"]
+        assert [name for name, check in checks(finished).items() if not check["good"]] == [
+            "reading"
+        ]
+
+    @pytest.mark.parametrize("subcommand", ["x509", "verify", "pkey"])
+    @pytest.mark.parametrize("body", ["exit 0", "echo 'invalid command' >&2; exit 0", "exit 1"])
+    def test_an_openssl_that_does_nothing_confirms_nothing(
+        self, cli, kept, tmp_path, subcommand, body
+    ):
+        """Our lab's case 8: LibreSSL leaves with 0 after an unknown subcommand."""
+        tool = stub(tmp_path / "bin", f'[ "$1" = {subcommand} ] || exec $REAL "$@"\n{body}')
+
+        assert cli("verify", "a.test", "--openssl", tool).code == 4
+
+    def test_a_hostile_config_in_this_folder_is_not_read(self, cli, kept, tmp_path, monkeypatch):
+        (tmp_path / "openssl.cnf").write_text("]]]")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("OPENSSL_CONF", str(tmp_path / "openssl.cnf"))
+
+        cli.good("verify", "a.test")
+
+    def test_an_ed25519_certificate_and_an_ip(self, cli, home):
+        key = ed25519.Ed25519PrivateKey.generate()
+        write(home / "10_0_0_1.crt", ours(names=["10.0.0.1", "fe80::1"], key=key))
+        write(home / "10_0_0_1.key", key)
+
+        assert checks(cli("verify", "10.0.0.1", "--json"))["reading"]["good"]

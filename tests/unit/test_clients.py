@@ -1,0 +1,100 @@
+"""The lab's matrix (section 2.3 of the reference), row by row."""
+
+import pytest
+from certificates import CA_FALSE, CA_TRUE, DAY, NOW, SERVER, make, ours
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from openssl_serve.certs.clients import client_verdicts
+from openssl_serve.certs.facts import facts_of
+
+CHROME, FIREFOX, APPLE, ANDROID, STRICT, CURL, GO, JAVA, RUSTLS = EVERY = (
+    "Chrome, Edge", "Firefox", "Safari, iPhone, iPad", "Android",
+    "Python 3.13, openssl -x509_strict", "curl, Node.js, OpenSSL", "Go", "Java",
+    "rustls (uv, deno)",
+)  # fmt: skip
+CA_KEY = ec.generate_private_key(ec.SECP256R1())
+AKI = x509.AuthorityKeyIdentifier(b"1", None, None)
+SKI = x509.SubjectKeyIdentifier(b"1")
+
+
+def usage(**true):
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+             "key_agreement", "key_cert_sign", "crl_sign", "encipher_only",
+             "decipher_only")  # fmt: skip
+    return x509.KeyUsage(**{name: name in true for name in names})
+
+
+def facts(certificate):
+    return facts_of(certificate.public_bytes(serialization.Encoding.DER))
+
+
+def leaf(*extensions, **options):
+    return make(*(extensions or (CA_FALSE, SERVER, AKI)), issuer="ca", signed_by=CA_KEY, **options)
+
+
+def refusing(certificate, issuer=None):
+    verdicts = client_verdicts(facts(certificate), facts(issuer) if issuer else None)
+    assert tuple(verdict.family for verdict in verdicts) == EVERY
+    return {verdict.family for verdict in verdicts if verdict.because}
+
+
+GOOD_CA = make(
+    x509.BasicConstraints(ca=True, path_length=0), usage(key_cert_sign=True), SKI, names=(),
+    subject="ca", key=CA_KEY,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("certificate", "issuer", "refuse"),
+    [
+        (leaf(), GOOD_CA, set()),
+        (leaf(), None, set()),
+        (leaf(CA_FALSE, SERVER), GOOD_CA, {STRICT}),
+        (leaf(), make(CA_TRUE, SKI, names=(), subject="ca", key=CA_KEY), {STRICT}),
+        (
+            leaf(),
+            make(CA_TRUE, usage(key_cert_sign=True), names=(), subject="ca", key=CA_KEY),
+            {STRICT},
+        ),
+        (ours(), None, {FIREFOX, RUSTLS}),
+        (make(CA_TRUE, SERVER, usage(key_cert_sign=True)), None, {FIREFOX, RUSTLS}),
+        (make(CA_FALSE, SERVER, usage(digital_signature=True)), None, {APPLE, ANDROID}),
+        (make(SERVER), None, {APPLE, ANDROID}),
+        (ours(names=()), None, {CHROME, FIREFOX, APPLE, ANDROID, GO, RUSTLS}),
+        (
+            leaf(key=ed25519.Ed25519PrivateKey.generate()),
+            GOOD_CA,
+            {CHROME, FIREFOX, APPLE, ANDROID},
+        ),
+        (
+            leaf(key=ec.generate_private_key(ec.SECP256K1())),
+            None,
+            {CHROME, FIREFOX, APPLE, ANDROID},
+        ),
+        (leaf(CA_FALSE, AKI), None, {APPLE}),
+        (leaf(end=NOW + 824 * DAY), None, {APPLE}),
+        (leaf(start=NOW, end=NOW + 824 * DAY), None, set()),
+        (leaf(key=rsa.generate_private_key(65537, 1024)), None, set(EVERY)),
+    ],
+)  # fmt: skip
+def test_who_refuses(certificate, issuer, refuse):
+    assert refusing(certificate, issuer) == refuse
+
+
+def test_sha1_is_refused_by_all():
+    found = facts(leaf())
+
+    weak = client_verdicts(type(found)(**{n: getattr(found, n) for n in found.__slots__} | {
+        "signature": "ECDSA with SHA-1"}))  # fmt: skip
+
+    assert all(verdict.because == "it is signed with ECDSA with SHA-1" for verdict in weak)
+
+
+def test_a_leaf_without_a_ca_needs_a_peer_entry():
+    """The lab's third finding: no other tool does this."""
+    verdict = client_verdicts(facts(make(CA_FALSE, SERVER)))[1]
+
+    assert verdict.because is None
+    assert "CP,," in verdict.how
