@@ -24,7 +24,7 @@ from openssl_serve.errors import HttpError
 from openssl_serve.http1.response import Response
 from openssl_serve.server.connection import State
 from openssl_serve.server.limits import Limits
-from openssl_serve.server.offload import Offload
+from openssl_serve.server.handling import Offload
 
 LARGE = 12 * 1024 * 1024
 """Bytes: more than the kernel buffers of both ends take, so that the server has to wait."""
