@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -23,13 +24,15 @@ from openssl_serve import api
 from openssl_serve.errors import HttpError
 from openssl_serve.http1.response import Response
 from openssl_serve.server.connection import State
-from openssl_serve.server.limits import Limits
 from openssl_serve.server.handling import Offload
+from openssl_serve.server.limits import Limits
 
 LARGE = 12 * 1024 * 1024
 """Bytes: more than the kernel buffers of both ends take, so that the server has to wait."""
 
 SMALL_BUFFER = 16_384
+
+DESCRIPTORS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 
 
 CONTENT = array("Q", range(LARGE // 8)).tobytes()
@@ -61,7 +64,7 @@ def states(running):
 
 def open_files():
     gc.collect()
-    return len(os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd"))
+    return len(os.listdir(DESCRIPTORS))
 
 
 def reset(client):
@@ -366,6 +369,31 @@ def test_a_client_that_takes_a_little_now_and_then_gets_all(serve, root):
     assert time.monotonic() - began < 20
 
 
+def test_a_head_that_begins_with_the_end_of_another_has_the_deadline_of_a_head(serve):
+    running = serve(limits=only("head_timeout_s", 0.2))
+    data = request("/a.txt")
+
+    with running.tls() as client:
+        client.send(data[:10])
+        eventually(lambda: any(c._parser and c._parser.in_head for c in connections(running)))
+        client.send(data[10:] + data[:10])
+        assert client.answer().status == 200
+        client.sock.settimeout(3)
+        assert client.answer().status == 408
+
+
+def test_a_connection_whose_body_was_skipped_is_as_idle_as_any(serve):
+    running = serve(limits=only("body_timeout_s", 0.2))
+
+    with running.tls() as client:
+        client.send(request("/a.txt", b"Content-Length: 5", method=b"POST"))
+        assert client.answer(b"POST").status == 405
+        (connection,) = connections(running)
+        client.send(b"hello")
+        eventually(lambda: connection.deadline > time.monotonic() + 1)
+        assert client.get("/a.txt").status == 200
+
+
 # Back-pressure, and files that change.
 
 
@@ -472,6 +500,18 @@ def test_a_reader_that_says_goodbye_early_still_gets_all(serve, large):
     assert len(received) > LARGE
 
 
+@pytest.mark.parametrize("extra", [b"x" * 20_000, request("/b")])
+def test_what_follows_a_last_request_does_not_destroy_its_answer(serve, large, extra):
+    """In a TLS record of its own it is not read any more; closing over it would reset."""
+    running = serve()
+
+    for _ in range(3):
+        with slow_client(running, tls=True) as client:
+            client.send(request("/large.bin", b"Connection: close"))
+            client.send(extra)
+            assert client.answer().body == large
+
+
 # Faults.
 
 
@@ -505,6 +545,48 @@ def test_a_fault_in_a_thread_is_answered_like_any_other(serve, error):
     with running.tls() as client:
         for _ in range(3):
             assert client.get("/").status == getattr(error, "status", 500)
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(serve):
+    running = serve()
+
+    def full(_text):
+        raise OSError(28, "No space left on device")
+
+    running.server.log._write = full
+    for _ in range(2):
+        assert running.get("/a.txt").status == 200
+
+
+def test_a_context_that_cannot_be_had_ends_one_connection(serve):
+    class Broken:
+        def current(self):
+            raise RuntimeError("no context")
+
+    running = serve()
+    contexts = running.server.contexts
+    running.in_loop(lambda: setattr(running.server, "contexts", Broken()))
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        running.tls()
+    running.in_loop(lambda: setattr(running.server, "contexts", contexts))
+
+    assert running.get("/a.txt").status == 200
+    assert "no context" in running.log
+
+
+def test_want_of_descriptors_is_not_said_to_be_want_of_the_file(serve, large):
+    running = serve()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with running.tls() as client, contextlib.ExitStack() as stack:
+        assert client.get("/a.txt").status == 200
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        taken = max(map(int, os.listdir(DESCRIPTORS)))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (taken + 1, hard))
+        with contextlib.suppress(OSError):
+            while True:
+                stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        assert client.get("/large.bin").status == 503
+    assert running.get("/large.bin").body == large
 
 
 def test_a_client_may_leave_while_a_thread_works_for_it(serve):
@@ -653,6 +735,19 @@ def test_draining_ends_with_the_grace_period(serve, large):
         assert time.monotonic() - began < 2
 
 
+def test_a_kept_connection_is_closed_once_draining_has_let_it_finish(serve, large):
+    """Its response began before the drain, and said nothing of an end."""
+    running = serve(limits=only("linger_timeout_s", 0.1))
+
+    with slow_client(running, tls=True) as client:
+        client.send(request("/large.bin"))
+        eventually(lambda: State.WRITING in states(running))
+        running.in_loop(lambda: running.server.drain(60))
+        assert client.answer().body == large
+        running.thread.join(TIMEOUT_S)
+        assert not running.thread.is_alive()
+
+
 PROGRAM = """
 import sys
 from openssl_serve.cli.app import run
@@ -720,13 +815,13 @@ def test_a_second_signal_does_not_wait_for_anybody(child, large):
 
 def accepts(port):
     """Whether a new connection is answered."""
-    with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as sock:
-        sock.settimeout(0.2)
-        sock.sendall(request())
-        try:
+    try:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as sock:
+            sock.settimeout(0.2)
+            sock.sendall(request())
             return bool(sock.recv(1))
-        except OSError:
-            return False
+    except OSError:
+        return False
 
 
 def test_quick_limits_are_quick():
