@@ -26,9 +26,12 @@ _COMMON = (
 _CONTROL_PICTURES = (
     {code: 0x2400 + code for code in range(32)}
     | {0x7F: 0x2421}
-    | dict.fromkeys((*range(0x80, 0xA0), 0x2028, 0x2029), 0xFFFD)
+    | dict.fromkeys((*range(0x80, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
 )
-"""A newline in a name must not become a line, nor an escape sequence reach a terminal."""
+"""A newline in a name must not become a line, nor an escape sequence reach a terminal; and with
+a bidirectional override `photo(RLO)gpj.exe` would look like a picture."""
+
+_NUMBER = re.compile("0*([0-9]+)")
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800, 253_402_300_799
 """POSIX seconds that a date of four digits can say; file systems hold others."""
@@ -130,17 +133,18 @@ def read_entries(folder: Folder, path: bytes) -> list[Entry]:
     return sorted(entries, key=lambda entry: (not entry.is_folder, natural(entry.name)))
 
 
-def natural(name: bytes) -> tuple[list[str | int], bytes]:
+def natural(name: bytes) -> tuple[str, bytes]:
     """Return a sort key as people count: without case, and with 2 before 10.
 
-    >>> sorted([b"a10", b"B1", b"a2"], key=natural)
-    [b'a2', b'a10', b'B1']
+    >>> sorted([b"a10", b"B1", b"a2", b"a.txt"], key=natural)
+    [b'a.txt', b'a2', b'a10', b'B1']
     """
-    text = name.decode("utf-8", "replace").casefold()
-    parts: list[str | int] = [*re.split("([0-9]+)", text)]
-    # Every second part is digits, so that like is compared with like.
-    parts[1::2] = map(int, parts[1::2])
-    return parts, name
+    return _NUMBER.sub(_by_length, name.decode("utf-8", "replace").casefold()), name
+
+
+def _by_length(number: re.Match[str]) -> str:
+    # Of two numbers without leading zeros the longer is the larger.
+    return f"0{chr(len(number[1]))}{number[1]}"
 
 
 def shown(name: bytes) -> str:
