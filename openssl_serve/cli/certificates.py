@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from openssl_serve.cli import inspection, render, sign
+from openssl_serve.cli import export, inspection, render, sign
 from openssl_serve.cli.files import write_new
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Host, parse_host, shorten
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("renew", help="Make kept certificates anew, with their names and keys.")(renew)
     app.command("remove", help="Delete kept certificates and their keys.")(remove)
     sign.register(app)
+    export.register(app)
     inspection.register(app)
 
 

@@ -12,6 +12,7 @@ CONFIG = "openssl.cnf"
 KEY = "key.pem"
 REQUEST = "request.pem"
 CERTIFICATE = "cert.pem"
+PASSWORD = "password"  # noqa: S105 - a file name
 
 KEY_ARGUMENTS = {
     "p256": ("EC", "ec_paramgen_curve:P-256", "ec_param_enc:named_curve"),
@@ -97,4 +98,29 @@ def sign(issuer: Issuer, section: str, days: int, serial: str) -> Step:
             *("-extfile", CONFIG, "-extensions", section, "-out", CERTIFICATE),
         ),
         CERTIFICATE,
+    )
+
+
+def bundle(certificates: list[str]) -> Step:
+    """Make a PKCS #7 file of certificates, for Windows and Java."""
+    files = [word for path in certificates for word in ("-certfile", path)]
+    return Step(("crl2pkcs7", "-nocrl", *files, "-out", "bundle.p7b"), "bundle.p7b")
+
+
+def pkcs12(certificates: list[str], key: str, name: str, *, legacy: bool = False) -> Step:
+    """Make a PKCS #12 file: key, its certificate and what comes after, with a password.
+
+    *legacy* is for readers before OpenSSL 3, macOS's keychain and older Windows among them,
+    which know neither AES nor SHA-256 there; spelled out, because LibreSSL has no -legacy.
+    """
+    first, *others = certificates
+    old = ("-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1")
+    chain = [word for path in others for word in ("-certfile", path)]
+    return Step(
+        (
+            *("pkcs12", "-export", "-in", first, "-inkey", key, *chain, "-name", name),
+            *(old if legacy else ()),
+            *("-passout", f"file:{PASSWORD}", "-out", "bundle.p12"),
+        ),
+        "bundle.p12",
     )

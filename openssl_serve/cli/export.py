@@ -1,0 +1,100 @@
+"""The command `export`: a kept pair in the form that another program takes."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from openssl_serve.cli import inspection, render
+from openssl_serve.cli.files import write_new
+from openssl_serve.errors import UsageError
+from openssl_serve.hosts import parse_address, parse_host, shorten
+
+PASSWORD_VARIABLE = "OPENSSL_SERVE_EXPORT_PASSWORD"  # noqa: S105 - a name, not a password
+FORMS = (
+    "pem, der, combined, pkcs12, pfx-legacy, p7b, mobileconfig, k8s-secret, cert-manager, "
+    "nginx, haproxy, caddy, traefik or apache"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("export", help="Write a kept certificate for another program.")(export)
+
+
+def export(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
+    host: Annotated[str, typer.Argument(help="A kept host.")] = "localhost",
+    form: Annotated[str, typer.Option("--format", metavar="FORM", help=f"{FORMS}.")] = "pem",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to; else stdout.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite --out.")] = False,
+    password_file: Annotated[
+        Path | None,
+        typer.Option("--password-file", metavar="FILE",
+                     help=f"For PKCS #12; else ${PASSWORD_VARIABLE}, else a prompt."),
+    ] = None,
+    upstream: Annotated[
+        str, typer.Option("--upstream", metavar="HOST:PORT", help="What a web server fronts.")
+    ] = "127.0.0.1:3000",
+    port: Annotated[int, typer.Option("--port", help="Its HTTPS port.", min=1, max=65535)] = 443,
+    http_port: Annotated[
+        int, typer.Option("--http-port", help="Its HTTP port.", min=1, max=65535)
+    ] = 80,
+    explain: inspection.EXPLAIN = False,
+    openssl: inspection.OPENSSL = None,
+) -> None:  # fmt: skip
+    """Write HOST's certificate in another form."""
+    from openssl_serve.certs.export import Export, Form, recipe  # noqa: PLC0415
+    from openssl_serve.certs.export import export as exported  # noqa: PLC0415
+    from openssl_serve.certs.sites import Site  # noqa: PLC0415
+    from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
+
+    try:
+        wanted = Form(form)
+    except ValueError as error:
+        raise UsageError(f'--format "{shorten(form)}" is none of {FORMS}') from error
+    site = Site(port, http_port, str(parse_address(upstream, "--upstream")))
+    if out is not None and out.exists() and not force:
+        raise UsageError(f"--out {out} exists already", "--force overwrites it")
+    kept, tool = inspection.open_store().get(parse_host(host)), Openssl(openssl)
+    if explain:
+        if wanted.needs_openssl:
+            render.result(recipe(kept, wanted).as_script(str(tool.path)))
+        else:
+            render.note(f"openssl is not needed for {wanted}")
+        return
+    password = _password(password_file) if wanted.needs_password else ""
+    made = exported(kept, Export(wanted, password, site), tool)
+    if out is not None:
+        write_new(out, made.data, 0o600 if made.secret else 0o644, overwrite=force)
+        render.result(str(out))
+        return
+    if made.binary and sys.stdout.isatty():
+        raise UsageError(f"{wanted} is no text for a terminal", f"--out {host}.{wanted}")
+    sys.stdout.buffer.write(made.data)
+    sys.stdout.buffer.flush()
+
+
+def _password(file: Path | None) -> str:
+    """The password of an export: from *file*, the environment, or asked for twice."""
+    if file is not None:
+        try:
+            return file.read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "is no text"
+            raise UsageError(f"--password-file {file}: {reason.lower()}") from error
+    if PASSWORD_VARIABLE in os.environ:
+        return os.environ[PASSWORD_VARIABLE]
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        return str(
+            typer.prompt(
+                "Password of the export", hide_input=True, confirmation_prompt=True, err=True
+            )
+        )
+    raise UsageError(
+        "an export with a private key needs a password",
+        f"--password-file FILE, or {PASSWORD_VARIABLE}",
+    )

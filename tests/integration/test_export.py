@@ -1,0 +1,347 @@
+"""Every form, read by the program that it is for."""
+
+import base64
+import http.client
+import os
+import plistlib
+import select
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from certificates import assert_self_signed, load, openssl
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
+from stubs import calls, libressl
+
+EVERY = [
+    "pem", "der", "combined", "pkcs12", "pfx-legacy", "p7b", "mobileconfig", "k8s-secret",
+    "cert-manager", "nginx", "haproxy", "caddy", "traefik", "apache",
+]  # fmt: skip
+SECRET = {"combined", "pkcs12", "pfx-legacy", "k8s-secret", "cert-manager"}
+
+
+@pytest.fixture
+def exported(cli, home, tmp_path, monkeypatch):
+    """The file that a form makes."""
+    cli.good("generate", "--ca", "a.test")
+    monkeypatch.setenv("OPENSSL_SERVE_EXPORT_PASSWORD", "päss word")
+
+    def make(form, *words):
+        path = tmp_path / f"out.{form}"
+        assert (
+            cli.good("export", "a.test", "--format", form, "--out", path, *words).out == f"{path}\n"
+        )
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("form", EVERY)
+def test_what_holds_a_key_is_private(exported, form, open_umask):
+    path = exported(form)
+
+    assert path.stat().st_mode & 0o777 == (0o600 if form in SECRET else 0o644)
+    assert (b"PRIVATE KEY" in path.read_bytes()) is (form == "combined")
+    assert path.stat().st_size
+
+
+def test_pem_and_der(exported, home):
+    assert exported("pem").read_bytes() == (home / "a_test.crt").read_bytes()
+    found = x509.load_der_x509_certificate(exported("der").read_bytes())
+    assert found == load(home / "a_test.crt")
+
+
+def test_combined_is_one_file_for_haproxy_and_python(exported):
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(exported("combined"))
+
+
+@pytest.mark.parametrize("form", ["pkcs12", "pfx-legacy"])
+@pytest.mark.parametrize("tool", [None, libressl])
+def test_pkcs12(exported, home, tmp_path, form, tool):
+    words = ["--openssl", tool(tmp_path / "bin")] if tool else []
+
+    path = exported(form, *words)
+
+    bundle = pkcs12.load_pkcs12(path.read_bytes(), "päss word".encode())
+    assert bundle.cert.certificate == load(home / "a_test.crt")
+    assert bundle.cert.friendly_name == b"a.test"
+    assert bundle.key
+    assert bundle.key.public_key() == load(home / "a_test.crt").public_key()
+    assert [extra.certificate for extra in bundle.additional_certs] == [
+        load(home / "_local_ca.crt")
+    ]
+    (tmp_path / "pw").write_text("päss word")
+    info = subprocess.run(
+        ["openssl", "pkcs12", "-info", "-noout", "-in", path, "-passin", f"file:{tmp_path}/pw",
+         *(["-legacy"] if form == "pfx-legacy" else [])],
+        capture_output=True, text=True, check=False,
+    ).stderr  # fmt: skip
+    assert ("sha1" in info.lower()) is (form == "pfx-legacy")
+    assert ("TripleDES" in info) is (form == "pfx-legacy")
+
+
+def test_the_password_is_on_no_command_line_and_stays_nowhere(exported, tmp_path, monkeypatch):
+    tool = libressl(tmp_path / "bin")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+
+    exported("pkcs12", "--openssl", tool)
+
+    assert "päss" not in "\n".join(calls(tool))
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_the_password_from_a_file_or_refused(cli, exported, tmp_path, monkeypatch):
+    (tmp_path / "pw").write_text("from file\n")
+    path = exported("pkcs12", "--password-file", tmp_path / "pw")
+    pkcs12.load_pkcs12(path.read_bytes(), b"from file")
+
+    monkeypatch.delenv("OPENSSL_SERVE_EXPORT_PASSWORD")
+    error = cli.refused(2, "export", "a.test", "--format", "pkcs12", "--out", tmp_path / "y")
+    assert "needs a password" in error
+    error = cli.refused(2, "export", "a.test", "--format", "pkcs12", "--password-file", "/nowhere")
+    assert "--password-file /nowhere: no such file" in error
+
+
+def test_p7b(exported, home):
+    path = exported("p7b")
+
+    found = openssl("pkcs7", "-in", path, "-print_certs")
+    certificates = x509.load_pem_x509_certificates(found.encode())
+    assert certificates == [load(home / "a_test.crt"), load(home / "_local_ca.crt")]
+
+
+def test_mobileconfig_carries_what_has_to_be_trusted(exported, home):
+    profile = plistlib.loads(exported("mobileconfig").read_bytes())
+
+    assert profile["PayloadType"] == "Configuration"
+    (payload,) = profile["PayloadContent"]
+    assert payload["PayloadType"] == "com.apple.security.root"
+    assert x509.load_der_x509_certificate(payload["PayloadContent"]) == load(home / "_local_ca.crt")
+    assert profile["PayloadUUID"] != payload["PayloadUUID"]
+    # Installed again, it replaces itself.
+    assert plistlib.loads(exported("mobileconfig", "--force").read_bytes()) == profile
+
+
+class TestKubernetes:
+    def manifest(self, text):
+        """The flat YAML of ours, read without a YAML reader."""
+        found = {}
+        section = ""
+        for line in text.splitlines():
+            name, _, value = line.partition(":")
+            if line.startswith("  "):
+                found[f"{section}.{name.strip()}"] = value.strip()
+            else:
+                section = name
+                found[name] = value.strip()
+        return found
+
+    @pytest.mark.skipif(not shutil.which("kubectl"), reason="no kubectl here")
+    def test_a_secret_as_kubectl_makes_it(self, exported, home):
+        ours = self.manifest(exported("k8s-secret").read_text())
+
+        theirs = subprocess.run(
+            ["kubectl", "create", "secret", "tls", "a.test-tls", f"--cert={home}/a_test.crt",
+             f"--key={home}/a_test.key", "--dry-run=client", "-o", "yaml"],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        expected = self.manifest(theirs)
+        ca = base64.b64decode(ours.pop("data.ca.crt"))
+        assert ca == (home / "_local_ca.crt").read_bytes()
+        for name in ("apiVersion", "kind", "type", "metadata.name", "data.tls.crt", "data.tls.key"):
+            assert ours[name] == expected[name]
+
+    def test_cert_manager_gets_the_ca_itself(self, cli, exported, home):
+        secret, issuer = exported("cert-manager").read_text().split("---\n")
+
+        found = self.manifest(secret)
+        assert base64.b64decode(found["data.tls.crt"]) == (home / "_local_ca.crt").read_bytes()
+        assert base64.b64decode(found["data.tls.key"]) == (home / "_local_ca.key").read_bytes()
+        assert found["metadata.namespace"] == "cert-manager"
+        assert self.manifest(issuer)["kind"] == "ClusterIssuer"
+        assert f"secretName: {found['metadata.name']}" in issuer
+        cli.good("generate", "b.test", "--self-signed")
+        error = cli.refused(4, "export", "b.test", "--format", "cert-manager")
+        assert "issued by no local CA" in error
+
+
+class Application(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = f"{self.headers['Host']} {self.headers.get('X-Forwarded-Proto')}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments):
+        pass
+
+
+@pytest.fixture
+def application():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Application)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [found.getsockname()[1] for found in sockets]
+    for found in sockets:
+        found.close()
+    return ports
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def running(command, port, **options):
+    """A server in the foreground, once it accepts connections."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    output = process.stdout
+    assert output
+    try:
+        deadline = time.monotonic() + 20
+        while not answers(port):
+            assert process.poll() is None, output.read().decode()
+            assert time.monotonic() < deadline
+            select.select([output], [], [], 0.02)
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def nginx(config, tmp_path):
+    wrapper = tmp_path / "nginx.conf"
+    temporary = "".join(
+        f"{kind}_temp_path {tmp_path}/{kind}; "
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    wrapper.write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log stderr; events {{}}\n"
+        f"http {{ access_log off; {temporary} include {config}; }}\n"
+    )
+    return ["nginx", "-p", tmp_path, "-c", wrapper]
+
+
+def haproxy(config, tmp_path):
+    return ["haproxy", "-db", "-f", config]
+
+
+def caddy(config, tmp_path):
+    return ["caddy", "run", "--adapter", "caddyfile", "--config", config]
+
+
+@pytest.mark.parametrize("server", [nginx, haproxy, caddy])
+@pytest.mark.parametrize("home_name", ["home", "my home"])
+def test_the_server_starts_with_it_and_serves(
+    cli, tmp_path, monkeypatch, application, server, home_name
+):
+    """A real server of Debian, curled by the host, trusting the CA alone."""
+    name = server.__name__
+    if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):
+        pytest.skip(f"no {name} here")
+    home = tmp_path / home_name
+    monkeypatch.setenv("OPENSSL_SERVE_HOME", str(home))
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    cli.good("generate", "--ca", "a.test", "*.b.test")
+    port, http_port = free_ports(2)
+    config = tmp_path / f"{name}.cfg"
+    cli.good(
+        "export", "a.test", "--format", name, "--upstream", application, "--port", port,
+        "--http-port", http_port, "--out", config,
+    )  # fmt: skip
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+
+    with running(server(config, tmp_path), port, env=environment):
+        for host in ("a.test", "x.b.test", "localhost"):
+            answer = subprocess.run(
+                ["curl", "-sS", "--cacert", home / "_local_ca.crt", "--noproxy", "*",
+                 "--resolve", f"{host}:{port}:127.0.0.1", f"https://{host}:{port}/"],
+                capture_output=True, text=True, check=True,
+            ).stdout  # fmt: skip
+            assert answer == f"{host}:{port} https"
+        client = http.client.HTTPConnection("127.0.0.1", http_port, timeout=10)
+        client.request("GET", "/a?b=c", headers={"Host": f"a.test:{http_port}"})
+        response = client.getresponse()
+        client.close()
+
+    assert response.status == 308
+    assert response.headers["Location"] == f"https://a.test:{port}/a?b=c"
+
+
+def test_traefik_and_apache_name_the_files_and_hosts(exported, home):
+    for form in ("traefik", "apache"):
+        text = exported(form).read_text()
+        assert f"{home}/a_test.crt" in text
+        assert f"{home}/a_test.key" in text
+        assert "a.test" in text
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("words", "code", "part"),
+        [
+            (["a.test", "--format", "zip"], 2, '"zip" is none of pem'),
+            (["b.test"], 4, "no certificate is kept for b.test"),
+            (["a.test", "--format", "nginx", "--upstream", "x"], 2, "--upstream"),
+            (["a.test", "--format", "nginx", "--upstream", "a;b:1"], 2, "--upstream"),
+            (["a.test", "--format", "nginx", "--port", "0"], 2, "0"),
+            (["a.test", "--out", "/nowhere/x"], 2, "/nowhere/x: cannot be written: no such file"),
+        ],
+    )
+    def test_each_in_one_line(self, cli, home, words, code, part):
+        cli.good("generate", "a.test")
+
+        assert part in cli.refused(code, "export", *words)
+
+    def test_nothing_is_overwritten_unless_told(self, cli, exported, tmp_path):
+        path = exported("pem")
+
+        assert "exists already" in cli.refused(2, "export", "a.test", "--out", path)
+        cli.good("export", "a.test", "--out", path, "--force")
+
+    def test_a_folder_that_no_configuration_can_name(self, cli, tmp_path, monkeypatch):
+        monkeypatch.setenv("OPENSSL_SERVE_HOME", str(tmp_path / 'a"b$c'))
+        cli.good("generate", "a.test")
+
+        assert "cannot be written into" in cli.refused(2, "export", "a.test", "--format", "nginx")
+
+
+@pytest.mark.parametrize("form", ["pkcs12", "pfx-legacy", "p7b"])
+def test_explain(cli, exported, tmp_path, form):
+    script = cli.good("export", "a.test", "--format", form, "--explain").out
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "password").write_text("x")
+
+    subprocess.run(["sh", "-eu"], input=script.encode(), cwd=work, check=True)
+
+    assert list(work.glob("bundle.*"))
+
+
+def test_a_self_signed_pair_is_its_own_trust(cli, home, tmp_path):
+    cli.good("generate", "a.test")
+    cli.good("export", "a.test", "--format", "mobileconfig", "--out", tmp_path / "m")
+
+    (payload,) = plistlib.loads((tmp_path / "m").read_bytes())["PayloadContent"]
+    found = x509.load_der_x509_certificate(payload["PayloadContent"])
+    assert found.public_bytes(serialization.Encoding.PEM) == (home / "a_test.crt").read_bytes()
+    assert_self_signed(home / "a_test.crt", ["a.test", "localhost", "127.0.0.1", "::1"])
