@@ -14,10 +14,11 @@ from openssl_serve.errors import HttpError
 from openssl_serve.handlers.folder import Folder, FolderOptions, Opened
 from openssl_serve.handlers.listing import list_folder
 from openssl_serve.handlers.media_types import media_type
+from openssl_serve.http1.bodies import FileBody
 from openssl_serve.http1.conditional import CONDITIONS, Validators, precondition, wanted_range
 from openssl_serve.http1.fields import http_date
 from openssl_serve.http1.request import Request
-from openssl_serve.http1.response import FileBody, Response
+from openssl_serve.http1.response import Response
 from openssl_serve.http1.targets import encode_target, origin_form
 from openssl_serve.server.handling import Offload
 
@@ -149,7 +150,7 @@ def _represent(opened: Opened) -> Representation:
     if status.st_size <= SMALL:
         # As many bytes as the tag speaks of, should the file be growing.
         whole = Response(200, fields, os.pread(opened.fd, status.st_size, 0))
-    size = status.st_size if whole is None else whole.length
+    size = status.st_size if whole is None else whole.length or 0
     return Representation(
         opened.path, _fingerprint(status), Validators(etag, modified), size, fields, whole
     )

@@ -18,12 +18,13 @@ from ssl import SSLWantWriteError
 from typing import TYPE_CHECKING
 
 from openssl_serve.errors import HttpError
+from openssl_serve.http1.bodies import StreamBody
 from openssl_serve.http1.request import Peer, Request, RequestParser
-from openssl_serve.http1.response import FileBody, Response
+from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import Access
 from openssl_serve.server.faults import error_response
 from openssl_serve.server.handling import Handlers, Offload
-from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Transport
+from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Progress, Transport
 from openssl_serve.sniff import Protocol as Spoken
 from openssl_serve.sniff import sniff
 
@@ -230,8 +231,14 @@ class Connection:
     # Responses.
 
     def _respond(self, response: Response) -> None:
-        request = self._request
+        request, body, length = self._request, response.body, response.length or 0
         assert request is not None
+        framing = b""
+        if request.method == b"HEAD" or response.status == 304:
+            response.discard()
+            body, length = b"", 0
+        elif isinstance(body, StreamBody):
+            framing = self._begin_stream(request, body)
         if response.close or self._server.draining or not self._can_go_on(request):
             request.keep_alive = False
         if not request.keep_alive:
@@ -240,20 +247,23 @@ class Connection:
             last = b"Connection: keep-alive\r\n\r\n"
         else:
             last = b"\r\n"
-        first = b"".join((response.head, self._server.date_line, last))
-        body = response.body
-        length = response.length
-        if request.method == b"HEAD" or response.status == 304:
-            response.discard()
-            length = 0
-            self._outgoing = Outgoing(first)
-        elif isinstance(body, FileBody):
-            self._outgoing = Outgoing(first, body)
-        else:
-            self._outgoing = Outgoing(first + body)
+        first = b"".join((response.head, framing, self._server.date_line, last))
+        self._outgoing = (
+            Outgoing(first + body) if isinstance(body, bytes) else Outgoing(first, body)
+        )
         self._status = (response.status, length)
         self.state = State.WRITING
         self._write()
+
+    def _begin_stream(self, request: Request, body: StreamBody) -> bytes:
+        """Frame *body* for this client; return the field that says how."""
+        body.wake = self._write
+        if request.version == "1.1":
+            return b"Transfer-Encoding: chunked\r\n"
+        # HTTP/1.0 knows no chunks: the end of the connection is the end of the content.
+        body.chunked = False
+        request.keep_alive = False
+        return b""
 
     def _can_go_on(self, request: Request) -> bool:
         """Whether, after this request, the stream is still where a request can begin.
@@ -276,29 +286,52 @@ class Connection:
         outgoing = self._outgoing
         assert outgoing is not None
         try:
-            complete = outgoing.send(self._transport)
+            progress = outgoing.send(self._transport)
         except OSError:
-            # Gone, or a file that shrank: ending short tells the client; padding would be a lie.
+            # Gone, or content that was lost: ending short tells the client; padding would be a
+            # lie.
             self.close()
             return
-        if complete:
+        if progress is Progress.COMPLETE:
             self._finish_response()
             return
-        self.deadline = self._server.now + self._server.limits.write_timeout_s
-        if not self._blocked:
-            self._blocked = True
+        self._blocked = True
+        if progress is Progress.BLOCKED:
             self.on_ready = self._write
+            self.deadline = self._server.now + self._server.limits.write_timeout_s
             self._server.watch(self, EVENT_WRITE)
+        else:
+            # The producer decides how long that takes; the client may go meanwhile.
+            self.on_ready = self._overhear
+            self.deadline = float("inf")
+            self._server.watch(self, EVENT_READ)
+
+    def _overhear(self) -> None:
+        """Notice that the client goes while its response waits for content."""
+        try:
+            data = self._transport.take(READ_SIZE)
+        except WOULD_BLOCK:
+            return
+        except OSError:
+            data = b""
+        if not data or self._parser is None:
+            self.close()
+            return
+        # A request ahead of its turn: it waits in the parser, and the next ones in the socket.
+        self._parser.feed(data)
+        self._server.watch(self, 0)
 
     def _finish_response(self) -> None:
         server, request = self._server, self._request
         assert request is not None
         assert self._outgoing is not None
+        status, length = self._status
+        length = length or self._outgoing.streamed
         self._outgoing.close()
         peer = self.peer
         server.log.access(
             Access(
-                peer.client, peer.secure, request.method, request.target, *self._status,
+                peer.client, peer.secure, request.method, request.target, status, length,
                 server.clock() - self._began,
             )
         )  # fmt: skip
@@ -340,6 +373,8 @@ class Connection:
         """Close now if nothing is under way, else after the response."""
         if self.is_idle:
             self._end(linger=False)
+        elif self._outgoing is not None and self._outgoing.is_endless:
+            self.close()
 
     def _end(self, *, linger: bool) -> None:
         """Close, politely: the client learns that nothing was cut off.

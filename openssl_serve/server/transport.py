@@ -4,8 +4,9 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum
 
-from openssl_serve.http1.response import FileBody
+from openssl_serve.http1.bodies import Body, StreamBody
 
 READ_SIZE = 16_384
 """Bytes: one TLS record at the most (RFC 8446 section 5.1)."""
@@ -16,8 +17,8 @@ WRITE_BUDGET = 1_048_576
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class FileShrankError(OSError):
-    """A file has fewer bytes than its response has promised."""
+class ContentLostError(OSError):
+    """There are fewer bytes than the response has promised, as when a file was cut."""
 
 
 class Transport:
@@ -76,39 +77,61 @@ class Transport:
         self._sock.close()
 
 
+class Progress(Enum):
+    """How far the sending of a response has come."""
+
+    COMPLETE = "complete"
+    BLOCKED = "blocked"
+    """The client, or the other connections' turn, is to be waited for."""
+    STARVED = "starved"
+    """The producer of the content is."""
+
+
 class Outgoing:
-    """What is left to send of one response: bytes, then perhaps a file."""
+    """What is left to send of one response: bytes, then perhaps a body."""
 
     __slots__ = ("_body", "_bytes")
 
-    def __init__(self, first: bytes, body: FileBody | None = None) -> None:
+    def __init__(self, first: bytes, body: Body | None = None) -> None:
         self._bytes: bytes | memoryview = first
         self._body = body
 
-    def send(self, transport: Transport) -> bool:
-        """Send what fits, within the budget of one turn; return whether that was all.
+    def send(self, transport: Transport) -> Progress:
+        """Send what fits, within the budget of one turn.
 
-        Raises OSError when the client is gone, FileShrankError when the content is.
+        Raises OSError when the client is gone, ContentLostError when the content is.
         """
         budget = WRITE_BUDGET
-        out = self._bytes
+        out, body = self._bytes, self._body
         try:
             while budget > 0:
                 if not out:
-                    if self._body is None or not self._body.left:
+                    if body is None or not body.left:
                         break
-                    out = self._body.read_piece()
+                    out = body.read_piece()
                     if not out:
-                        raise FileShrankError
+                        raise ContentLostError
                 sent = transport.send(out)
                 budget -= sent
                 out = memoryview(out)[sent:] if sent < len(out) else b""
         except WOULD_BLOCK:
             pass
         self._bytes = out
-        return not out and (self._body is None or not self._body.left)
+        if out or (body is not None and body.left):
+            return Progress.BLOCKED
+        return Progress.STARVED if body is not None and body.is_open else Progress.COMPLETE
+
+    @property
+    def streamed(self) -> int:
+        """Bytes of content that came as a stream."""
+        return self._body.taken if isinstance(self._body, StreamBody) else 0
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether nobody should wait for the end of this."""
+        return isinstance(self._body, StreamBody) and self._body.endless
 
     def close(self) -> None:
-        """Give the file back."""
+        """Give back what the body is made of."""
         if self._body is not None:
             self._body.close()

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openssl_serve.http1.response import PIECE, FileBody, Response
+from openssl_serve.http1.bodies import PIECE, FileBody
+from openssl_serve.http1.response import Response
 
 
 @pytest.fixture
