@@ -1,6 +1,7 @@
 """Answers that are no handler's: to what is no request, to errors, to one connection too many."""
 
 from openssl_serve.errors import HttpError
+from openssl_serve.http1.negotiation import wants_html
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.pages import error_page
@@ -12,8 +13,7 @@ ENDING = frozenset({400, 408, 413, 414, 431, 501, 503, 505})
 
 def error_response(request: Request, error: HttpError) -> Response:
     """Make the response for *error*, a page if the client of *request* wants one."""
-    html = b"text/html" in (request.get(b"accept") or b"")
-    return error_page(error, html=html, close=error.status in ENDING)
+    return error_page(error, html=wants_html(request.get(b"accept")), close=error.status in ENDING)
 
 
 def answer_full(_request: Request, /) -> Response:
