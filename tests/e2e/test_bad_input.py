@@ -23,28 +23,18 @@ def program(folder: Path, script: str) -> str:
     ("host", "reason"),
     [
         ("a.test\nDNS.9 = evil.test", r"\n"),
-        ("a.test\r", r"\r"),
         ("$ENV::HOME", "$ENV::HOME"),
         ("${HOME}.test", "${HOME}.test"),
         ("[names]", "[names]"),
-        ("a[.test", "a["),
         ("../../etc/passwd", "../../etc/passwd"),
-        ("..", "empty"),
         ("a..test", "empty"),
-        (".test", "empty"),
         ("", "empty"),
-        (" ", '" "'),
         (".".join(["a" * 50] * 5), "254 characters, and 253"),
         ("a" * 64 + ".test", "64 characters, and 63"),
         ("me@my.dev.local", "e-mail"),
         ("https://my.dev.local/", "URL"),
-        ("my.dev.local:8080", "port"),
         ("*.localhost", "single label"),
-        ("a.*.test", "first label"),
-        ("1.2.3.256", "looks like an address"),
-        ("-rf.test", "hyphen"),
         ("a.test,DNS:evil.test", ","),
-        ("a.test#", "#"),
         ("a\\.test", "a\\"),
         ("\x1b[31m.test", r"\x1b[31m"),
         ("\u202etest", r"\u202e"),
@@ -66,11 +56,10 @@ def test_no_certificate_is_made_for_what_is_no_host(
         (":8080", '":8080" names no host'),
         ("", "has no port"),
         ("localhost", '"localhost" has no port'),
-        ("localhost:", '"" is not a port'),
         ("localhost:99999", '"99999" is not a port'),
-        ("localhost:-1", '"-1" is not a port'),
         ("localhost:http", '"http" is not a port'),
         ("::1:8080", "without brackets"),
+        ("http://localhost:8080", "URL"),
         ("a b:8080", '"a b" is not a host'),
     ],
 )
@@ -81,7 +70,7 @@ def test_an_address_is_a_host_and_a_port(command: Command, address: str, reason:
     assert not command.data.exists()
 
 
-@pytest.mark.parametrize("port", ["65536", "-1", "+8", "8_0", "٨", "", "0x50", "1e3"])
+@pytest.mark.parametrize("port", ["65536", "-1", "٨", ""])
 def test_a_port_is_a_number_up_to_65535(command: Command, port: str) -> None:
     finished = command.run(f"--port={port}")
 
@@ -227,6 +216,13 @@ class TestOptions:
 
     def test_one_word_too_many(self, command: Command) -> None:
         assert_refused(command.run(".", ".."), USAGE, "..")
+
+    @pytest.mark.parametrize("option", ["--plain-http", "--log-format"])
+    def test_a_choice_that_there_is_not(self, command: Command, option: str) -> None:
+        finished = command.run("--port", "0", option, "wrong")
+
+        assert_refused(finished, USAGE, option, '"wrong"')
+        assert not command.data.exists()
 
 
 @pytest.mark.parametrize("option", ["--version", "--help"])

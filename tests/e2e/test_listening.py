@@ -1,6 +1,7 @@
 """The port, the signals, the pipes: how it lives with the rest of the machine."""
 
 import os
+import re
 import signal
 import socket
 import ssl
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.clients import curl
 from e2e.command import DEADLINE_S, INSTALLED, Command, Running, assert_refused
 
 LISTEN = 6
@@ -188,6 +190,24 @@ class TestEnding:
             assert_ends_within(running, 2)
             assert read_to_end(tls) < LARGE
 
+    def test_sigterm_lets_a_download_finish(self, command: Command, large: Path) -> None:
+        with (
+            command.start() as running,
+            downloading(running.port) as tls,
+            idle(running.port) as witness,
+        ):
+            running.process.send_signal(signal.SIGTERM)
+            # Its end shows that the signal was seen.
+            assert read_to_end(witness) == 0
+            assert running.process.poll() is None
+            began = time.monotonic()
+            assert read_to_end(tls) == LARGE
+            # Not the whole grace period, which is ten seconds.
+            assert time.monotonic() - began < 5
+            # As clients do; the server leaves them two seconds for it.
+            tls.close()
+            assert_ends_within(running, 1)
+
     @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
     def test_a_second_signal_cuts_the_download(
         self, command: Command, large: Path, second: signal.Signals
@@ -203,8 +223,63 @@ class TestEnding:
             assert_ends_within(running, 1)
             assert read_to_end(tls) < LARGE
 
+    def test_one_that_is_ending_takes_no_new_connections(
+        self, command: Command, large: Path
+    ) -> None:
+        """Refused, not left waiting: a successor can have the port."""
+        with (
+            command.start() as running,
+            downloading(running.port) as tls,
+            idle(running.port) as witness,
+        ):
+            running.process.send_signal(signal.SIGTERM)
+            assert read_to_end(witness) == 0
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", running.port), DEADLINE_S).close()
+            with command.start("--port", str(running.port)) as successor:
+                assert successor.port == running.port
+            assert read_to_end(tls) == LARGE
+            tls.close()
+            assert_ends_within(running, 1)
+
 
 class TestPipes:
+    def test_nobody_reads_its_stdout(self, command: Command) -> None:
+        """As in `openssl-serve | head -1`: the server goes on, and says nothing about it."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        with command.start(stdout=writer) as running:
+            os.close(writer)
+            port = re.search(r"on 127\.0\.0\.1:(\d+)", running.banner)
+            assert port
+            url = f"https://127.0.0.1:{port[1]}/hello.txt"
+            answer = curl(url, "--cacert", str(command.data / "localhost.crt"))
+
+        assert answer.status == 200
+        assert running.stderr
+        assert "Broken" not in running.stderr.text
+
+    @pytest.mark.parametrize("descriptor", [1, 2])
+    def test_a_closed_descriptor(self, command: Command, descriptor: int) -> None:
+        """As in `openssl-serve 2>&-`: nothing of the other stream comes into this one."""
+        program = ["/bin/sh", "-c", f'exec "$0" "$@" {descriptor}>&-', INSTALLED]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with command.start("--port", str(port), program=program) as running:
+            if descriptor == 1:
+                assert f"on 127.0.0.1:{port}" in running.banner
+            else:
+                assert running.port == port
+            url = f"https://127.0.0.1:{port}/hello.txt"
+            answers = [
+                curl(url, "--cacert", str(command.data / "localhost.crt")).status for _ in range(2)
+            ]
+
+        assert answers == [200, 200]
+        assert running.stdout
+        assert [line for line in running.stdout.text.splitlines() if "https://" not in line] == []
+
     @pytest.mark.parametrize("option", ["--help", "--version"])
     def test_nobody_reads_what_it_prints(self, command: Command, option: str) -> None:
         reader, writer = os.pipe()
@@ -220,6 +295,14 @@ class TestPipes:
 
 class TestPrecedence:
     """Command line, then environment, then default."""
+
+    def test_the_environment_counts(self, command: Command, taken: int) -> None:
+        """Without any word on the command line."""
+        finished = command.run(environment={"OPENSSL_SERVE_BIND_ADDR": f"127.0.0.1:{taken}"})
+        assert_refused(finished, LISTEN, str(taken))
+
+        finished = command.run(environment={"OPENSSL_SERVE_PORT": str(taken)})
+        assert_refused(finished, LISTEN, str(taken))
 
     @pytest.mark.parametrize("options", [["--port", "0"], ["--bind-addr", "127.0.0.1:0"]])
     @pytest.mark.parametrize("variable", ["OPENSSL_SERVE_BIND_ADDR", "OPENSSL_SERVE_PORT"])
@@ -245,3 +328,11 @@ class TestPrecedence:
             "--cert-host", "c.invalid", environment={"OPENSSL_SERVE_CERT_HOST": "a.invalid"}
         ) as other:
             assert " c.invalid, localhost" in other.banner
+
+    def test_a_bad_value_in_the_environment_is_refused_like_a_bad_option(
+        self, command: Command
+    ) -> None:
+        finished = command.run(environment={"OPENSSL_SERVE_PORT": "http"})
+
+        assert_refused(finished, 2, '"http" is not a port')
+        assert not command.data.exists()

@@ -7,6 +7,7 @@ import sysconfig
 import tarfile
 import venv
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,15 @@ def names_in(wheel: Path) -> set[str]:
     return {name for name in names if ".dist-info/" not in name}
 
 
+def place_of(name: str) -> Path:
+    """The folder to import the module *name* from."""
+    spec = find_spec(name)
+    assert spec
+    assert spec.origin
+    path = Path(spec.origin)
+    return path.parent.parent if path.name == "__init__.py" else path.parent
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
@@ -77,7 +87,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, symlinks=True)
     paths = sysconfig.get_paths("venv", {"base": str(folder), "platbase": str(folder)})
     dependencies = Path(paths["purelib"]) / "dependencies.pth"
-    dependencies.write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    names = ("appdirs", "httptools", "idna", "rich", "segno", "sh", "typer")
+    dependencies.write_text("\n".join({str(place_of(name)) for name in names}))
     run(
         sys.executable, "-m", "pip", "--python", folder, "install", "--quiet", "--no-index",
         "--no-deps", "--no-compile", "--ignore-installed", "--disable-pip-version-check", wheel,
