@@ -22,9 +22,6 @@ SECRET_SUFFIXES = (b".key", b".pem", b".p12", b".pfx", b".jks", b".keystore")
 _PUBLIC_DOT_NAME = b".well-known"
 """RFC 8615: the one name with a dot that is there to be asked for."""
 
-Identity = tuple[int, int]
-"""Device and inode of a file."""
-
 
 def not_found() -> HttpError:
     """Return a 404 in always the same words, for what is missing and for what is not shown.
@@ -68,7 +65,7 @@ class Folder:
                 "name a folder: openssl-serve path/to/folder",
             ) from error
         self._prefix = self.root.rstrip(b"/") + b"/"
-        self._never = {(status.st_dev, status.st_ino) for status in map(os.stat, never)}
+        self._never = [os.path.abspath(path) for path in never]
 
     def segments(self, target: bytes) -> list[bytes]:
         """Decode the path of *target*, once, into names. Raises HttpError 400 or 404.
@@ -108,7 +105,8 @@ class Folder:
 
     def is_key(self, status: os.stat_result) -> bool:
         """Whether *status* is that of a file which is never shown, whatever its name."""
-        return (status.st_dev, status.st_ino) in self._never
+        # Asked each time: a key that was renewed is another file than at the start.
+        return any(_is_at(path, status) for path in self._never)
 
     def _may_be_seen(self, real: bytes) -> bool:
         # A link may have a harmless name and lead to what is not shown.
@@ -142,7 +140,7 @@ class Folder:
                 stat.S_ISREG(status.st_mode)
                 and not self.is_key(status)
                 and self._may_be_seen(real)
-                and (status.st_dev, status.st_ino) == (found.st_dev, found.st_ino)
+                and os.path.samestat(status, found)
             )
         except OSError:
             allowed = False
@@ -150,3 +148,10 @@ class Folder:
             os.close(fd)
             raise not_found()
         return Opened(fd, path, status)
+
+
+def _is_at(path: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), status)
+    except OSError:
+        return False

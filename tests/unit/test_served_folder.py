@@ -229,6 +229,20 @@ def test_the_key_is_never_served_whatever_its_name(tree, tmp_path):
     assert not folder.is_key((tree / "sub" / "file").stat())
 
 
+def test_a_renewed_key_is_as_secret_as_the_first(tree):
+    key = tree / "plain-name"
+    key.write_text("old")
+    folder = Folder(tree, never=[key])
+    (tree / "new").write_text("new")
+    (tree / "new").replace(key)
+
+    assert refused(folder, key) == 404
+
+
+def test_a_key_that_is_not_there_hides_nothing(tree):
+    assert read(Folder(tree, never=[tree / "missing"]), tree / "sub" / "file") == b"public"
+
+
 def test_each_refusal_is_an_error_of_its_own(tree):
     """One that is raised again and again would keep the frames of every time."""
     folder = Folder(tree)
