@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from openssl_serve.http1.fields import Range, etag_listed, http_date, parse_http_date, parse_range
+from openssl_serve.http1.fields import Range, etag_listed, http_date, parse_http_date, parse_ranges
 from openssl_serve.http1.request import Request
 
 CONDITIONS = frozenset(
@@ -43,10 +43,10 @@ def precondition(request: Request, validators: Validators) -> int | None:
     return None
 
 
-def wanted_range(request: Request, validators: Validators, size: int) -> Range | None:
-    """Return the range to send of a content of *size* bytes, or None for all of it.
+def wanted_ranges(request: Request, validators: Validators, size: int) -> list[Range] | None:
+    """Return the ranges to send of a content of *size* bytes, or None for all of it.
 
-    Raises ValueError when the range cannot be satisfied (416).
+    Raises ValueError when none can be satisfied (416).
     """
     value = request.get(b"range")
     # Section 14.2: Range means something for GET only.
@@ -58,4 +58,4 @@ def wanted_range(request: Request, validators: Validators, size: int) -> Range |
         http_date(validators.modified),
     ):
         return None
-    return parse_range(value, size)
+    return parse_ranges(value, size)

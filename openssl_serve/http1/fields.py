@@ -13,7 +13,11 @@ _MONTHS = (
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 )  # fmt: skip
 _ETAG = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
-_RANGE = re.compile(rb"bytes=[ \t]*(\d*)-(\d*)[ \t]*\Z", re.IGNORECASE)
+_RANGE = re.compile(rb"(\d*)-(\d*)\Z")
+MAX_RANGES = 16
+"""Of one request: a reader of PDF files asks for a handful. More are ignored, so that nobody has a
+file sent in a thousand overlapping pieces (CVE-2011-3192)."""
+
 _MAX_DIGITS = 19
 """Of a byte position: all of a 64-bit offset; more is beyond any file, and work for int()."""
 
@@ -64,31 +68,58 @@ def etag_listed(value: bytes, etag: bytes) -> bool:
     return etag.removeprefix(b"W/") in _ETAG.findall(value)
 
 
-def parse_range(value: bytes, size: int) -> Range | None:
-    """The one byte range of *value* in a content of *size* bytes; None when it is to be ignored.
+def parse_ranges(value: bytes, size: int) -> list[Range] | None:
+    """The byte ranges of *value* in a content of *size* bytes; None when it is to be ignored.
 
-    Raises ValueError when it cannot be satisfied (416). Several ranges and other units are
-    ignored, as RFC 9110 section 14.2 allows.
+    In the order of the client, without those that are beyond the content; ranges that overlap or
+    touch are sent as one, and then all in ascending order (RFC 9110 section 15.3.7.2). Ignored, as
+    section 14.2 allows: other units, invalid ranges, more than MAX_RANGES.
 
-    >>> parse_range(b"bytes=2-", 10), parse_range(b"bytes=-3", 10), parse_range(b"items=1-2", 10)
-    (Range(start=2, stop=10), Range(start=7, stop=10), None)
+    Raises ValueError when none can be satisfied (416).
+
+    >>> parse_ranges(b"bytes=2-", 10), parse_ranges(b"bytes=-3", 10), parse_ranges(b"lines=1", 10)
+    ([Range(start=2, stop=10)], [Range(start=7, stop=10)], None)
+    >>> parse_ranges(b"bytes=8-9, 0-1", 10), parse_ranges(b"bytes=3-5, 0-4", 10)
+    ([Range(start=8, stop=10), Range(start=0, stop=2)], [Range(start=0, stop=6)])
     """
-    match = _RANGE.match(value)
-    if match is None:
+    unit, equals, listed = value.partition(b"=")
+    if not equals or unit.lower() != b"bytes" or listed.count(b",") >= MAX_RANGES:
         return None
-    if match[1]:
-        start = _position(match[1])
-        stop = min(size, _position(match[2]) + 1) if match[2] else size
-        if match[2] and _position(match[2]) < start:
-            # Section 14.1.1 calls this invalid, so the field is ignored.
-            return None
-    elif match[2]:
-        start, stop = max(0, size - _position(match[2])), size
-    else:
+    # Section 5.6.1.2: empty elements of a list do not count.
+    specs = [spec for item in listed.split(b",") if (spec := item.strip(b" \t"))]
+    ranges = [_parse_range(spec, size) for spec in specs]
+    if not specs or None in ranges:
         return None
-    if start >= stop:
+    found = [each for each in ranges if each is not None and each.start < each.stop]
+    if not found:
         raise ValueError("unsatisfiable")
-    return Range(start, stop)
+    return _apart(found)
+
+
+def _parse_range(spec: bytes, size: int) -> Range | None:
+    """Read one range, which may be beyond the content; None for an invalid one."""
+    match = _RANGE.match(spec)
+    if match is None or not (match[1] or match[2]):
+        return None
+    if not match[1]:
+        return Range(max(0, size - _position(match[2])), size)
+    start = _position(match[1])
+    if not match[2]:
+        return Range(start, size)
+    last = _position(match[2])
+    # Section 14.1.1 calls a last position before the first invalid.
+    return Range(start, min(size, last + 1)) if last >= start else None
+
+
+def _apart(ranges: list[Range]) -> list[Range]:
+    """Return *ranges* as they are, or merged if any two overlap or touch."""
+    merged: list[Range] = []
+    for start, stop in sorted(ranges):
+        if merged and start <= merged[-1].stop:
+            merged[-1] = Range(merged[-1].start, max(stop, merged[-1].stop))
+        else:
+            merged.append(Range(start, stop))
+    return merged if len(merged) < len(ranges) else ranges
 
 
 def _position(digits: bytes) -> int:

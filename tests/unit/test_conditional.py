@@ -1,6 +1,6 @@
 import pytest
 
-from openssl_serve.http1.conditional import CONDITIONS, Validators, precondition, wanted_range
+from openssl_serve.http1.conditional import CONDITIONS, Validators, precondition, wanted_ranges
 from openssl_serve.http1.fields import http_date
 from openssl_serve.http1.request import Peer, Request
 
@@ -65,17 +65,17 @@ def test_what_the_conditions_decide(fields, decided, method):
 def test_a_range_is_sent_only_of_the_state_that_the_client_knows(condition, partial):
     fields = {b"Range": b"bytes=0-1"} | ({b"If-Range": condition} if condition else {})
 
-    assert (wanted_range(asked(fields), FOUND, 10) is not None) is partial
+    assert (wanted_ranges(asked(fields), FOUND, 10) is not None) is partial
 
 
 def test_a_range_of_another_state_is_never_unsatisfiable():
     fields = {b"Range": b"bytes=99-", b"If-Range": b'"other"'}
 
-    assert wanted_range(asked(fields), FOUND, 10) is None
+    assert wanted_ranges(asked(fields), FOUND, 10) is None
 
 
 def test_a_range_means_nothing_to_head():
-    assert wanted_range(asked({b"Range": b"bytes=99-"}, b"HEAD"), FOUND, 10) is None
+    assert wanted_ranges(asked({b"Range": b"bytes=99-"}, b"HEAD"), FOUND, 10) is None
 
 
 def test_every_condition_is_on_the_list_that_a_quick_answer_looks_at():
