@@ -93,6 +93,8 @@ def assert_leaf(path: Path, ca: Path, names: list[str], *, rsa: bool = False):
     assert identifier.value.key_identifier == key_id
     assert identifier.value.authority_cert_issuer is None
     assert names_of(certificate) == names
+    san = extension(certificate, x509.SubjectAlternativeName)
+    assert san.critical is not bool(list(certificate.subject))
     assert len(certificate.extensions) == 6
     assert certificate.not_valid_after_utc <= issuer.not_valid_after_utc
     verdict = openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", ca, path)

@@ -35,6 +35,7 @@ class Request:
     hosts: tuple[Host, ...]
     key: str
     public_key_sha256: str
+    has_subject: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def read_request(data: bytes) -> Request:
         raise CertificateError("it names no host")
     hosts = dict.fromkeys(map(parse_host, names))
     digest = hashlib.sha256(public_key.encoded).hexdigest()
-    return Request(tuple(hosts), describe_key(public_key), digest)
+    return Request(tuple(hosts), describe_key(public_key), digest, bool(attributes(subject)))
 
 
 def signing_recipe(request: Request, authority: Authority, days: int) -> Recipe:
@@ -75,7 +76,8 @@ def signing_recipe(request: Request, authority: Authority, days: int) -> Recipe:
         raise CertificateError(f"its key is {request.key}, and 2048 bits are the least")
     profile = CertificateProfile(request.hosts, min(days, authority.days_left()))
     config = render(
-        common_name="unused",
+        # The certificate gets the request's subject; what counts is whether there is one.
+        common_name="unused" if request.has_subject else None,
         names=profile.hosts,
         key_is_rsa=request.key.startswith("RSA"),
     )

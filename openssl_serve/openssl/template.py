@@ -23,7 +23,7 @@ MAX_COMMON_NAME_LENGTH = 64
 
 def render(
     *,
-    common_name: str,
+    common_name: str | None,
     organization: str | None = None,
     names: Iterable[Host] = (),
     key_is_rsa: bool = False,
@@ -43,6 +43,8 @@ def render(
         names=_lines(_numbered((host.kind.value, host.value) for host in names)),
         # RSA key exchange (TLS 1.2 without ECDHE) encrypts with the key; an EC key only signs.
         leaf_key_usage="digitalSignature" + (", keyEncipherment" if key_is_rsa else ""),
+        # RFC 5280 section 4.2.1.6: then the SAN is the only name there is.
+        names_critical="" if common_name else "critical, ",
         name_constraints="nameConstraints = critical, @permitted" if subtrees else "",
         permitted=_lines((f"permitted;{name}", value) for name, value in _numbered(subtrees)),
     )

@@ -71,9 +71,10 @@ def test_pkcs12(exported, home, tmp_path, form, tool):
     path = exported(form, *words)
 
     bundle = pkcs12.load_pkcs12(path.read_bytes(), "päss word".encode())
+    assert bundle.key
+    assert bundle.cert
     assert bundle.cert.certificate == load(home / "a_test.crt")
     assert bundle.cert.friendly_name == b"a.test"
-    assert bundle.key
     assert bundle.key.public_key() == load(home / "a_test.crt").public_key()
     assert [extra.certificate for extra in bundle.additional_certs] == [
         load(home / "_local_ca.crt")
