@@ -1,0 +1,84 @@
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openssl_serve.server.access_log import Access, AccessLog, LogFormat
+
+LINE = Access("192.0.2.1", True, b"GET", b"/a?b=%20", 200, 1234, 0.00123)
+
+
+def logged(style, *calls):
+    written: list[str] = []
+    log = AccessLog(written.append, style)
+    for call in calls:
+        call(log)
+    log.flush()
+    return written
+
+
+def test_a_request_is_one_line():
+    (text,) = logged(LogFormat.TEXT, lambda log: log.access(LINE))
+
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d 192\.0\.2\.1 https GET /a\?b=%20 200 1234 B 1\.2 ms\n", text
+    )
+
+
+def test_a_request_is_one_object():
+    (text,) = logged(LogFormat.JSON, lambda log: log.access(LINE))
+
+    assert text.count("\n") == 1
+    record = json.loads(text)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", record.pop("time"))
+    assert record == {
+        "client": "192.0.2.1", "secure": True, "method": "GET", "target": "/a?b=%20",
+        "status": 200, "length": 1234, "seconds": 0.00123,
+    }  # fmt: skip
+
+
+def test_no_request_is_logged_when_none_are_wanted():
+    assert logged(LogFormat.NONE, lambda log: log.access(LINE)) == []
+    assert len(logged(LogFormat.NONE, lambda log: log.note("important"))) == 1
+
+
+def test_a_client_of_a_unix_socket_has_a_name():
+    (text,) = logged(LogFormat.TEXT, lambda log: log.access(LINE._replace(client="")))
+
+    assert " unix https " in text
+
+
+def test_lines_are_written_together_and_once():
+    written: list[str] = []
+    log = AccessLog(written.append)
+    log.flush()
+    for _ in range(3):
+        log.access(LINE)
+    assert written == []
+    log.flush()
+    log.flush()
+
+    assert [text.count("\n") for text in written] == [3]
+
+
+@pytest.mark.parametrize("style", [LogFormat.TEXT, LogFormat.JSON])
+@given(st.text())
+def test_a_note_is_one_line_whatever_a_client_sent(style, message):
+    """CVE-2020-7694: a control sequence in the log is run by the terminal."""
+    (text,) = logged(style, lambda log: log.note(message))
+
+    assert text.endswith("\n")
+    assert text[:-1].isprintable()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "full"), BrokenPipeError(), ValueError("closed")])
+def test_a_log_that_cannot_be_written_is_dropped(error):
+    def fail(_text):
+        raise error
+
+    log = AccessLog(fail)
+    log.access(LINE)
+    log.flush()
+    log.flush()
