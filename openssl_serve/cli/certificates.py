@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from openssl_serve.cli import export, inspection, render, sign
+from openssl_serve.cli import doctor, export, inspection, render, sign
 from openssl_serve.cli.files import write_new
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Host, parse_host, shorten
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command("remove", help="Delete kept certificates and their keys.")(remove)
     sign.register(app)
     export.register(app)
+    doctor.register(app)
     inspection.register(app)
 
 

@@ -128,6 +128,12 @@ def show_check(check: Check) -> None:
         render.result(paint(f"     {'':<10} $ {check.command}", "bright_black"))
 
 
+def show_finding(name: str, good: bool | None, says: str) -> None:
+    """Print one thing that doctor looked at."""
+    word = {True: paint("ok  ", "green"), False: paint("BAD ", "red"), None: "    "}[good]
+    render.result(f"{word} {name:<10} {shorten(says, 400)}")
+
+
 def show_list(pairs: Sequence[Kept]) -> None:
     """Print a table of kept pairs."""
     now = datetime.now(UTC)

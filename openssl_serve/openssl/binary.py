@@ -121,7 +121,7 @@ class Openssl:
         """What to type instead of this program: the next one in PATH that works."""
         if self._named != "openssl":
             return [f"it was named by --openssl or ${VARIABLE}"]
-        for path in _candidates("openssl"):
+        for path in candidates("openssl"):
             if path.resolve() != self.path.resolve():
                 other = Openssl(str(path))
                 try:
@@ -157,7 +157,7 @@ def _find(named: str) -> Path:
             what = "is no executable file" if path.exists() else "does not exist"
             raise OpensslNotFoundError(f"{path} {what}, and was named as the openssl program")
         return path
-    for path in _candidates(named):
+    for path in candidates(named):
         return path
     raise OpensslNotFoundError(
         f"no {named} program found in PATH",
@@ -166,7 +166,8 @@ def _find(named: str) -> Path:
     )
 
 
-def _candidates(name: str) -> list[Path]:
+def candidates(name: str) -> list[Path]:
+    """Every executable file called *name* in PATH, in its order."""
     # A relative entry of PATH (and "" is one) would run whatever lies in the served folder.
     folders = [Path(entry) for entry in os.get_exec_path() if entry.startswith("/")]
     paths = [folder / name for folder in folders]
@@ -182,7 +183,7 @@ def _how_to_install() -> str:
         ("apk", "apk add openssl"),
         ("brew", "brew install openssl"),
     ):
-        if _candidates(tool):
+        if candidates(tool):
             return f'install it: "{command}"'
     return "install it with the package manager of this system"
 

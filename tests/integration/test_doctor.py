@@ -1,0 +1,132 @@
+import json
+import os
+import socket
+
+import pytest
+from certificates import DAY, KEY, NAMES, NOW, ours, write
+from stubs import libressl, saying, stub
+
+
+def findings(finished):
+    value = json.loads(finished.out)
+    assert value["schema"] == 1
+    found: dict = {}
+    for finding in value["findings"]:
+        found.setdefault(finding["name"], []).append((finding["good"], finding["says"]))
+    return found
+
+
+def test_an_empty_machine_is_well_and_stays_empty(cli, home):
+    found = findings(cli.good("doctor", "--json"))
+
+    assert found["openssl"][0][0] is True
+    assert found["folder"] == [(True, f"{home} is made when needed")]
+    assert found["kept"] == [(None, "no certificate yet")]
+    assert found["local CA"] == [(None, "none: certificates are self-signed")]
+    assert found["clock"][0][0] is True
+    assert not home.exists()
+
+
+def test_words_for_people(cli):
+    out = cli.good("doctor").out
+
+    assert out.startswith("ok   openssl    /")
+    assert "serving with OpenSSL" in out
+
+
+def test_what_is_kept(cli, home):
+    cli.good("generate", "--ca", "a.test")
+    write(home / "b_test.crt", ours(names=NAMES, start=NOW - 90 * DAY, end=NOW - DAY))
+    write(home / "b_test.key", KEY)
+    (home / "c.key.aside-1").touch()
+
+    found = findings(cli.good("doctor", "--json"))
+
+    assert found["kept"][0] == (None, "2 certificates")
+    assert found["kept"][1] == (None, f"{home}/b_test.crt is expired: openssl-serve renew")
+    assert found["local CA"][0][0] is True
+    assert found["trust"] == [(None, "openssl does not trust the local CA")]
+    assert str(home / "c.key.aside-1") in found["aside"][0][1]
+
+
+def test_a_local_ca_that_is_trusted(cli, home, monkeypatch):
+    cli.good("generate", "--ca")
+    monkeypatch.setenv("SSL_CERT_FILE", str(home / "_local_ca.crt"))
+
+    assert findings(cli.good("doctor", "--json"))["trust"][0][0] is True
+
+
+def test_what_is_wrong_with_the_folder(cli, home):
+    cli.good("generate", "--ca", "a.test")
+    (home / "a_test.key").chmod(0o644)
+    (home / "_local_ca.key").unlink()
+    home.chmod(0o755)
+
+    finished = cli("doctor", "--json")
+
+    assert finished.code == 1
+    found = findings(finished)
+    assert found["folder"][0] == (False, f"{home} has mode 0755, and 0700 is private")
+    assert found["folder"][1][1].startswith(f"{home}/a_test.key can be read by others")
+    assert "without its key" in found["local CA"][0][1]
+
+
+@pytest.mark.parametrize("content", ["file", "garbage CA"])
+def test_errors_are_findings(cli, home, content):
+    if content == "file":
+        home.write_text("x")
+    else:
+        home.mkdir(mode=0o700)
+        (home / "_local_ca.crt").write_text("x")
+
+    finished = cli("doctor", "--json")
+
+    assert finished.code == 1
+    assert any(not good for values in findings(finished).values() for good, _ in values)
+
+
+def test_no_openssl(cli, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    finished = cli("doctor", "--json")
+
+    assert finished.code == 1
+    assert findings(finished)["program"][0] == (False, "no openssl program found in PATH")
+
+
+def test_which_openssl_and_which_others(cli, tmp_path, monkeypatch):
+    first = libressl(tmp_path / "1")
+    second = saying(tmp_path / "2", "OpenSSL 3.5.7 1 Jan 2026")
+    third = stub(tmp_path / "3", "echo nonsense")
+    monkeypatch.setenv(
+        "PATH",
+        os.pathsep.join([*(str(p.parent) for p in (first, second, third)), os.environ["PATH"]]),
+    )
+    monkeypatch.setenv("OPENSSL_CONF", "/nowhere")
+
+    found = findings(cli.good("doctor", "--json"))
+
+    assert found["openssl"] == [(True, f"{first}, LibreSSL 3.3.6")]
+    assert found["lacks"][0][1].startswith("Ed25519 keys, ")
+    assert found["also"][0] == (None, f"{second}, OpenSSL 3.5.7")
+    assert "nonsense" in found["also"][1][1]
+    assert "OPENSSL_CONF=/nowhere is not read" in found["config"][0][1]
+
+
+def test_a_clock_that_went_back(cli, home):
+    write(home / "a_test.crt", ours(names=NAMES, start=NOW + DAY, end=NOW + 90 * DAY))
+    write(home / "a_test.key", KEY)
+    home.chmod(0o700)
+
+    assert findings(cli("doctor", "--json"))["clock"][0][0] is False
+
+
+def test_a_port_in_use(cli, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr("openssl_serve.cli.doctor.DEFAULT_PORT", listener.getsockname()[1])
+
+        (finding,) = findings(cli("doctor", "--json"))["port"]
+
+    assert finding[0] is None
+    assert f"pid {os.getpid()}" in finding[1]
+    assert "--port 0 takes any free port" in finding[1]
