@@ -75,29 +75,29 @@ def test_never_serves_the_key_in_use(command: Command, theirs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cert", "key", "named"),
+    ("cert", "key", "named", "why"),
     [
-        ("absent", "own.key", "absent"),
-        ("own.crt", "absent", "absent"),
-        (".", "own.key", ""),
-        ("own.crt", ".", ""),
-        ("garbage", "own.key", "garbage"),
-        ("own.crt", "garbage", "garbage"),
-        ("text", "own.key", "text"),
-        ("empty", "own.key", "empty"),
-        ("own.crt", "empty", "empty"),
-        ("own.key", "own.key", "own.key"),
-        ("own.crt", "own.crt", "own.crt"),
-        ("own.crt", "other.key", "other.key"),
-        ("own.crt", "locked.key", "locked.key"),
+        ("absent", "own.key", "absent", "no such file"),
+        ("own.crt", "absent", "absent", "no such file"),
+        (".", "own.key", "", "folder"),
+        ("own.crt", ".", "", "folder"),
+        ("garbage", "own.key", "garbage", "certificate"),
+        ("own.crt", "garbage", "garbage", "no private key"),
+        ("text", "own.key", "text", ""),
+        ("empty", "own.key", "empty", "empty"),
+        ("own.crt", "empty", "empty", "empty"),
+        ("own.key", "own.key", "own.key", "PRIVATE KEY"),
+        ("own.crt", "own.crt", "own.crt", "CERTIFICATE"),
+        ("own.crt", "other.key", "other.key", "does not belong"),
+        ("own.crt", "locked.key", "locked.key", "encrypted"),
     ],
 )
 def test_what_is_no_pair_gets_one_line_that_names_the_file(
-    command: Command, theirs: Path, cert: str, key: str, named: str
+    command: Command, theirs: Path, cert: str, key: str, named: str, why: str
 ) -> None:
     finished = command.run(*pair(theirs, cert, key))
 
-    assert_refused(finished, 4, str(theirs / named), hints=0)
+    assert_refused(finished, 4, str(theirs / named), why, hints=0)
     assert not command.data.exists()
 
 
