@@ -67,7 +67,7 @@ def test_an_encrypted_key_does_not_ask_on_the_terminal(files):
 
     with pytest.raises(ssl.SSLError):
         make_context(*files)
-    assert make_context(*files, lambda: "secret word")
+    assert make_context(files[0], files[1], lambda: "secret word")
 
 
 def alerts(server, client, name="a.test"):
