@@ -101,6 +101,8 @@ def _why_renew(facts: CertificateFacts, profile: CertificateProfile) -> str | No
     missing = [str(host) for host in profile.hosts if not facts.covers(host)]
     if profile.key_type and profile.key_type.description != facts.key:
         return f"its key is {facts.key}, not {profile.key_type.description}"
+    if facts.signature.endswith(("SHA-1", "MD5")):
+        return f"it is signed with {facts.signature}"
     if facts.expired(now):
         return f"expired on {facts.not_after:%Y-%m-%d}"
     if facts.not_before > now:
