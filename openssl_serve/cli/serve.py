@@ -128,7 +128,9 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         plain_http=choice(api.PlainHttp, plain_http, "--plain-http"),
         allow_hosts=tuple(parse_host(name) for name in allow_host or ()),
         folder=api.FolderOptions(
-            **({"index": tuple(index)} if index else {}), hidden=hidden, listing=not no_listing
+            index=tuple(index) if index else api.FolderOptions().index,
+            hidden=hidden,
+            listing=not no_listing,
         ),
         log_format=choice(api.LogFormat, log_format, "--log-format"),
     )

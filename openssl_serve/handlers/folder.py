@@ -49,6 +49,8 @@ class FolderOptions:
     """Whether dotfiles and key files are shown."""
     listing: bool = True
     """Whether a folder without an index file is listed."""
+    compression: bool = True
+    """Whether clients that take it get compressed siblings, and text as gzip."""
 
 
 class Folder:

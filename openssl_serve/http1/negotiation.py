@@ -24,7 +24,7 @@ def prefers(accept: bytes | None, offers: Sequence[bytes]) -> bytes:
     """
     if accept is None:
         return offers[0]
-    ranges = _ranges(accept)
+    ranges = weights(accept)
     best, best_rank = offers[0], (0.0, 0, 0)
     for offer in offers:
         # The most exact range that fits an offer gives its weight, even if that is 0.
@@ -51,8 +51,11 @@ def wants_html(accept: bytes | None) -> bool:
     return prefers(accept, (TEXT, HTML)) == HTML
 
 
-def _ranges(accept: bytes) -> list[tuple[bytes, float, int]]:
-    """Media range in lower case, weight, and a number that falls from the first to the last."""
+def weights(accept: bytes) -> list[tuple[bytes, float, int]]:
+    """Read a field of weighted values (RFC 9110 section 12.4.2), as Accept and Accept-Encoding are.
+
+    Each value in lower case, its weight, and a number that falls from the first to the last.
+    """
     if b'"' in accept:
         # A comma in a quoted parameter separates nothing; no offer has such parameters.
         accept = b"".join(accept.split(b'"')[::2])
