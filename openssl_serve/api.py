@@ -2,8 +2,9 @@
 
 import contextlib
 import gc
+import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import Protocol
 
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.profile import CertificateProfile
-from openssl_serve.certs.store import Store
-from openssl_serve.errors import CertificateError
+from openssl_serve.certs.store import Kept, Store
+from openssl_serve.errors import CertificateError, InvalidHostError
 from openssl_serve.handlers.authorities import Authorities, ForAuthorities
 from openssl_serve.handlers.files import Files
 from openssl_serve.handlers.folder import Folder, FolderOptions
@@ -20,8 +21,14 @@ from openssl_serve.handlers.redirect import RedirectToHttps, RefusePlain
 from openssl_serve.hosts import Address, Host, parse_host
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.paths import data_folder
+from openssl_serve.renewal import LOOK_S, Renewal
 from openssl_serve.server.access_log import AccessLog, LogFormat
-from openssl_serve.server.contexts import ReloadingContext, make_context
+from openssl_serve.server.contexts import (
+    ContextProvider,
+    ReloadingContext,
+    SniContexts,
+    make_context,
+)
 from openssl_serve.server.handling import Handler, Handlers
 from openssl_serve.server.limits import Limits
 from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_service_manager
@@ -99,6 +106,10 @@ class ServerOptions:
     folder: FolderOptions = field(default_factory=FolderOptions)
     log_format: LogFormat = LogFormat.TEXT
     limits: Limits = field(default_factory=Limits)
+    openssl: str | None = None
+    """The program that renews a kept certificate which comes due; None for the first in PATH."""
+    renewal_look_s: float = LOOK_S
+    """Seconds between looks whether it is."""
 
 
 def ensure_certificate(
@@ -128,30 +139,28 @@ def load_certificate(
 
 def make_server(
     root: Path,
-    certificate: Certificate,
+    certificate: Certificate | Sequence[Certificate],
     options: ServerOptions | None = None,
     *,
     write_log: Callable[[str], object] = lambda _text: None,
 ) -> PolyglotServer:
     """Return a listening server for the folder *root*; `serve_forever` makes it answer.
 
-    *write_log* gets whole lines. Raises OpensslServeError: UsageError for a folder that cannot be
-    served, CertificateError for a pair that cannot be loaded, ListenError for the address.
+    Of several certificates each client gets the one that covers the name it asks for, else the
+    first. *write_log* gets whole lines.
+
+    Raises OpensslServeError: UsageError for a folder that cannot be served, CertificateError for
+    a pair that cannot be loaded, ListenError for the address.
     """
     options = options or ServerOptions()
+    certificates = certificate if isinstance(certificate, Sequence) else [certificate]
     # The key in use is never served, whatever its name and wherever it is linked from.
-    folder = Folder(root, hidden=options.folder.hidden, never=[certificate.key_path])
+    keys = [each.key_path for each in certificates]
+    folder = Folder(root, hidden=options.folder.hidden, never=keys)
     log = AccessLog(write_log, options.log_format)
-    cert_path, key_path = certificate.cert_path, certificate.key_path
-    try:
-        contexts = ReloadingContext(
-            lambda: make_context(cert_path, key_path, lambda: certificate.password or ""),
-            (cert_path, key_path),
-            log.note,
-        )
-    except OSError as error:
-        raise CertificateError(f"cannot load {cert_path} with {key_path}: {error}") from error
-    authorities = Authorities((*_hosts_of(certificate.facts), *options.allow_hosts))
+    contexts = [_following(each, log) for each in certificates]
+    named = itertools.chain.from_iterable(map(_hosts_of, certificates))
+    authorities = Authorities((*named, *options.allow_hosts))
     secure = ForAuthorities(authorities, Files(folder, options.folder))
     plain: dict[PlainHttp, Handler] = {
         PlainHttp.REDIRECT: RedirectToHttps(authorities),
@@ -163,12 +172,56 @@ def make_server(
         if options.socket_path
         else open_tcp(options.address)
     )
-    return PolyglotServer(
+    server = PolyglotServer(
         listeners,
-        contexts,
+        contexts[0] if len(contexts) == 1 else _by_name(certificates, contexts),
         Handlers(secure, plain[options.plain_http]),
         log=log,
         limits=options.limits,
+    )
+    server.chores = tuple(
+        _renewal(each, options, log.note) for each in certificates if isinstance(each, Kept)
+    )
+    return server
+
+
+def _following(certificate: Certificate, log: AccessLog) -> ReloadingContext:
+    """The context of *certificate*, made anew whenever its files change."""
+    cert_path, key_path = certificate.cert_path, certificate.key_path
+    try:
+        return ReloadingContext(
+            lambda: make_context(cert_path, key_path, lambda: certificate.password or ""),
+            (cert_path, key_path),
+            log.note,
+        )
+    except OSError as error:
+        raise CertificateError(f"cannot load {cert_path} with {key_path}: {error}") from error
+
+
+def _by_name(
+    certificates: Sequence[Certificate], contexts: Sequence[ContextProvider]
+) -> SniContexts:
+    def question(certificate: Certificate) -> Callable[[str], bool]:
+        def covers(name: str) -> bool:
+            try:
+                return certificate.facts.covers(parse_host(name))
+            except InvalidHostError:
+                return False
+
+        return covers
+
+    return SniContexts(list(zip(map(question, certificates), contexts, strict=True)))
+
+
+def _renewal(kept: Kept, options: ServerOptions, tell: Callable[[str], None]) -> Renewal:
+    hosts = list(_hosts_of(kept))
+    # The one that names the files; any other would make a pair of its own.
+    host = next((each for each in hosts if each.slug == kept.cert_path.stem), hosts[0])
+    environment = {"OPENSSL_SERVE_HOME": str(kept.cert_path.parent)}
+    if options.openssl:
+        environment["OPENSSL_SERVE_OPENSSL"] = options.openssl
+    return Renewal(
+        kept.cert_path, host, environment=environment, tell=tell, look_s=options.renewal_look_s
     )
 
 
@@ -221,8 +274,8 @@ def running_server(
             thread.join()
 
 
-def _hosts_of(facts: CertificateFacts) -> Iterable[Host]:
-    for name in facts.names:
+def _hosts_of(certificate: Certificate) -> Iterable[Host]:
+    for name in certificate.facts.names:
         # A certificate of the user's may hold names that we would not put into one.
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(InvalidHostError):
             yield parse_host(name)

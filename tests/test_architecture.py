@@ -13,15 +13,17 @@ FLOORS = [
     ["certs", "trust"],
     ["server"],
     ["handlers"],
-    ["api"],
+    ["renewal", "api"],
     ["__init__", "__main__", "cli", "pytest_plugin"],
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 # Within a floor, who may know whom: everything else on a floor is a stranger to its neighbours.
 NEIGHBOURS = {
-    ("hosts", "errors"), ("http1", "errors"), ("http1", "hosts"), ("pages", "errors"), ("pages", "http1"),
+    ("hosts", "errors"), ("http1", "errors"), ("http1", "hosts"),
+    ("pages", "errors"), ("pages", "http1"),
     ("openssl", "paths"), ("openssl", "tools"), ("trust", "certs"),
+    ("api", "renewal"),
     ("__main__", "cli"), ("cli", "__init__"), ("pytest_plugin", "__init__"),
 }  # fmt: skip
 

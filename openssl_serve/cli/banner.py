@@ -21,9 +21,11 @@ RESOLVE_TIMEOUT_S = 1.0
 class Banner:
     """Says all from a thread: looking up names must not hold up the first response."""
 
-    def __init__(self, server: PolyglotServer, certificate: Certificate, root: Path) -> None:
+    def __init__(
+        self, server: PolyglotServer, certificates: Sequence[Certificate], root: Path
+    ) -> None:
         self._server = server
-        self._certificate = certificate
+        self._certificates = certificates
         self._root = root
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._say, name="banner", daemon=True)
@@ -39,8 +41,8 @@ class Banner:
             self._thread.join()
 
     def _say(self) -> None:
-        facts = self._certificate.facts
-        hosts = _hosts_of(facts.names)
+        names = dict.fromkeys(name for each in self._certificates for name in each.facts.names)
+        hosts = _hosts_of(list(names))
         addresses = [where for where in self._server.addresses if isinstance(where, Address)]
         answering, absent = split_by_answer(hosts, addresses, self._ended)
         places = ", ".join(map(str, self._server.addresses))
@@ -52,17 +54,8 @@ class Banner:
         except BrokenPipeError:
             # `| head -1` has what it wanted, and the server goes on.
             render.drop_results()
-        days = facts.days_left(datetime.now(UTC))
-        because = self._certificate.made_because
-        made = f" (new: {because})" if because else ""
-        self._write(
-            [
-                _line("certificate", f"{self._certificate.cert_path}{made}"),
-                _line("names", ", ".join(facts.names)),
-                _line("expires", f"{facts.not_after:%Y-%m-%d}, {days} days left"),
-                _line("SHA-256", facts.fingerprint),
-            ]
-        )
+        for each in self._certificates:
+            self._write(_describe(each))
         if self._ended.is_set():
             return
         # Any name of the certificate will do: whether it leads here is another question.
@@ -81,6 +74,18 @@ class Banner:
         for line in lines:
             if not self._ended.is_set():
                 render.note(line)
+
+
+def _describe(certificate: Certificate) -> list[str]:
+    facts, because = certificate.facts, certificate.made_because
+    days = facts.days_left(datetime.now(UTC))
+    made = f" (new: {because})" if because else ""
+    return [
+        _line("certificate", f"{certificate.cert_path}{made}"),
+        _line("names", ", ".join(facts.names)),
+        _line("expires", f"{facts.not_after:%Y-%m-%d}, {days} days left"),
+        _line("SHA-256", facts.fingerprint),
+    ]
 
 
 def _line(word: str, text: str) -> str:

@@ -1,9 +1,8 @@
 """All words and colours that reach a terminal: results on stdout, everything else on stderr."""
 
-import contextlib
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -16,14 +15,18 @@ def result(line: str) -> None:
 
 
 def drop_results() -> None:
-    """Send what else goes to stdout nowhere: Python would flush it at exit, and complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Send what else goes to stdout nowhere."""
+    _drop(sys.stdout)
+
+
+def _drop(stream: TextIO) -> None:
+    """Send what *stream* still holds nowhere: Python would flush it at exit, and fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def note(line: str = "") -> None:
     """Print one line about what is being done; words are not worth failing for."""
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+    write_log(line + "\n")
 
 
 def error(message: str, *hints: str) -> None:
@@ -56,6 +59,12 @@ def style(text: str, colour: str) -> str:
 
 
 def write_log(text: str) -> None:
-    """Write whole lines of the access log."""
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    """Write whole lines to stderr, until nobody reads there any more."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except BrokenPipeError:
+        _drop(sys.stderr)
+    except OSError:
+        # A full disk: later lines may fit again.
+        return

@@ -1,5 +1,7 @@
 """`serve`, the default command: options into values, then the server, with a banner above it."""
 
+import functools
+import itertools
 import os
 import sys
 from enum import StrEnum
@@ -10,7 +12,7 @@ import typer
 
 from openssl_serve.cli import render
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import Address, parse_address, parse_host, parse_port, shorten
+from openssl_serve.hosts import Address, Host, parse_address, parse_host, parse_port, shorten
 
 MAX_WORKERS = 64
 """More than the cores of any machine that this is for; each costs about 20 MB."""
@@ -43,16 +45,18 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     target: Annotated[str, typer.Argument(help="The folder to serve.", show_default=True)] = ".",
     cert_host: Annotated[
         list[str] | None,
-        _option("A host of the certificate; repeat for more.  [default: localhost]",
+        _option("A host of the certificate; repeat for more; A,B for another.  [localhost]",
                 "--cert-host", metavar="HOST"),
     ] = None,
     cert: Annotated[
-        str | None,
+        list[str] | None,
         _option("Use this certificate (PEM, leaf first). Bare: generate one, the default.",
                 "--cert", metavar="[PATH]"),
     ] = None,
     cert_key: Annotated[
-        Path | None, _option("The private key of --cert.", "--cert-key", metavar="PATH")
+        list[Path] | None,
+        _option("The private key of --cert; repeat both for more pairs.",
+                "--cert-key", metavar="PATH"),
     ] = None,
     cert_key_password_file: Annotated[
         Path | None,
@@ -96,7 +100,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         bool, _option("Do not list folders.", "--no-listing", metavar="")
     ] = False,
     log_format: Annotated[
-        str, _option("How requests are logged: text, json or none.",
+        str, _option("How requests are logged: text, json, common or none.",
                      "--log-format", metavar="FORMAT", show=True)
     ] = "text",
     workers: Annotated[
@@ -112,7 +116,8 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         (bind_addr, host, port),
         {name: source_of(ctx, name) for name in ("bind_addr", "host", "port")},
     )
-    pair = wanted_pair(cert, cert_key)
+    pairs = wanted_pairs(cert or [], cert_key or [])
+    password_file = cert_key_password_file
     if not 1 <= workers <= MAX_WORKERS:
         raise UsageError(f"--workers {workers}: from 1 to {MAX_WORKERS} can serve")
     root = folder_named(target)
@@ -128,23 +133,26 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         plain_http=choice(api.PlainHttp, plain_http, "--plain-http"),
         allow_hosts=tuple(parse_host(name) for name in allow_host or ()),
         folder=api.FolderOptions(
-            index=tuple(index) if index else api.FolderOptions().index,
+            index=tuple(index or api.FolderOptions().index),
             hidden=hidden,
             listing=not no_listing,
         ),
+        openssl=openssl,
         log_format=choice(api.LogFormat, log_format, "--log-format"),
     )
-    hosts = [parse_host(name) for name in cert_host or ["localhost"]]
-    if pair is None:
-        certificate = api.ensure_certificate(*hosts, openssl=openssl)
+    if pairs:
+        certificates = [
+            api.load_certificate(*pair, functools.partial(key_password, pair.key, password_file))
+            for pair in pairs
+        ]
     else:
-        certificate = api.load_certificate(
-            *pair, lambda: key_password(pair.key, cert_key_password_file)
-        )
-    for warning in certificate.warnings:
+        certificates = [
+            api.ensure_certificate(*group, openssl=openssl) for group in host_groups(cert_host)
+        ]
+    for warning in itertools.chain(*(each.warnings for each in certificates)):
         render.warning(warning)
-    with api.make_server(root, certificate, options, write_log=render.write_log) as server:
-        banner = Banner(server, certificate, root)
+    with api.make_server(root, certificates, options, write_log=render.write_log) as server:
+        banner = Banner(server, certificates, root)
         try:
             api.serve_until_signal(server, banner.start, workers=workers)
         finally:
@@ -171,24 +179,35 @@ class Pair(NamedTuple):
     key: Path
 
 
-def wanted_pair(cert: str | None, cert_key: Path | None) -> Pair | None:
-    """Return the custom pair that was asked for; None when one is to be generated.
+def wanted_pairs(certs: list[str], keys: list[Path]) -> list[Pair]:
+    """Return the custom pairs that were asked for; none when one is to be generated.
 
     `--cert=false` counts as not given, as in code-server. Raises UsageError for half a pair.
     """
-    if not cert or cert == "false":
-        if cert_key is not None:
-            raise UsageError(
-                "--cert is missing", f"name the certificate of {cert_key}: --cert PATH"
-            )
-        return None
-    if cert_key is None:
+    given = [cert for cert in certs if cert and cert != "false"]
+    if len(given) < len(keys):
+        key = shorten(str(keys[len(given)]))
+        raise UsageError("--cert is missing", f"name the certificate of {key}: --cert PATH")
+    if len(given) > len(keys):
         raise UsageError(
             "--cert-key is missing",
-            f"name the private key of {shorten(cert)}: --cert-key PATH",
+            f"name the private key of {shorten(given[len(keys)])}: --cert-key PATH",
             "or leave out --cert and its path, and a pair is made",
         )
-    return Pair(Path(cert), cert_key)
+    return [Pair(Path(cert), key) for cert, key in zip(given, keys, strict=True)]
+
+
+def host_groups(values: list[str] | None) -> list[list[Host]]:
+    """Read --cert-host: each is a host of the first certificate, or, with commas, a group.
+
+    A group gets a certificate of its own, which clients get that ask for one of its names.
+
+    >>> [list(map(str, group)) for group in host_groups(["a.test", "b.test,c.test", "d.test"])]
+    [['a.test', 'd.test'], ['b.test', 'c.test']]
+    """
+    first = [parse_host(value) for value in values or () if "," not in value]
+    groups = [list(map(parse_host, value.split(","))) for value in values or () if "," in value]
+    return [first, *groups] if first or not groups else groups
 
 
 def source_of(ctx: typer.Context, name: str) -> str:

@@ -17,7 +17,16 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    COMMON = "common"
     NONE = "none"
+
+
+_TIMES = {
+    LogFormat.TEXT: "%H:%M:%S",
+    LogFormat.JSON: "%Y-%m-%dT%H:%M:%S%z",
+    LogFormat.COMMON: "%d/%b/%Y:%H:%M:%S %z",
+    LogFormat.NONE: "%H:%M:%S",
+}
 
 
 class Access(NamedTuple):
@@ -27,6 +36,7 @@ class Access(NamedTuple):
     secure: bool
     method: bytes
     target: bytes
+    version: str
     status: int
     length: int
     seconds: float
@@ -43,6 +53,7 @@ class AccessLog:
         self.access = {
             LogFormat.TEXT: self._text,
             LogFormat.JSON: self._json,
+            LogFormat.COMMON: self._common,
             LogFormat.NONE: self._none,
         }[style]
         """Logs one `Access`."""
@@ -67,8 +78,7 @@ class AccessLog:
     def _time(self) -> str:
         now = int(time.time())
         if now != self._stamp[0]:
-            form = "%Y-%m-%dT%H:%M:%S%z" if self.style is LogFormat.JSON else "%H:%M:%S"
-            self._stamp = (now, time.strftime(form, time.localtime(now)))
+            self._stamp = (now, time.strftime(_TIMES[self.style], time.localtime(now)))
         return self._stamp[1]
 
     # The parser passes no control character in a method or target, so both can stand as they are.
@@ -79,6 +89,14 @@ class AccessLog:
             f"{self._time()} {access.client or 'unix'} {scheme} {access.method.decode()} "
             f"{access.target.decode('latin-1')} {access.status} {access.length} B "
             f"{access.seconds * 1000:.1f} ms\n"
+        )
+
+    def _common(self, access: Access) -> None:
+        """Log as Apache's mod_log_config does by default, for tools that read that."""
+        self._lines.append(
+            f"{access.client or '-'} - - [{self._time()}] "
+            f'"{access.method.decode()} {access.target.decode("latin-1")} HTTP/{access.version}" '
+            f"{access.status} {access.length or '-'}\n"
         )
 
     def _json(self, access: Access) -> None:

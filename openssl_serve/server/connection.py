@@ -285,6 +285,7 @@ class Connection:
     def _write(self) -> None:
         outgoing = self._outgoing
         assert outgoing is not None
+        before = outgoing.sent
         try:
             progress = outgoing.send(self._transport)
         except OSError:
@@ -295,19 +296,26 @@ class Connection:
         if progress is Progress.COMPLETE:
             self._finish_response()
             return
-        self._blocked = True
         if progress is Progress.BLOCKED:
+            if outgoing.sent > before or not self._blocked or self.deadline == float("inf"):
+                # What a producer adds is no progress: the client has to take something.
+                self.deadline = self._server.now + self._server.limits.write_timeout_s
+            self._blocked = True
             self.on_ready = self._write
-            self.deadline = self._server.now + self._server.limits.write_timeout_s
             self._server.watch(self, EVENT_WRITE)
         else:
             # The producer decides how long that takes; the client may go meanwhile.
+            self._blocked = True
             self.on_ready = self._overhear
             self.deadline = float("inf")
             self._server.watch(self, EVENT_READ)
 
     def _overhear(self) -> None:
-        """Notice that the client goes while its response waits for content."""
+        """Notice that the client goes while its response waits for content.
+
+        One that only ends its own direction is taken to have gone: browsers do not do that, and
+        an event stream would otherwise outlive its reader.
+        """
         try:
             data = self._transport.take(READ_SIZE)
         except WOULD_BLOCK:
@@ -331,7 +339,8 @@ class Connection:
         peer = self.peer
         server.log.access(
             Access(
-                peer.client, peer.secure, request.method, request.target, status, length,
+                peer.client, peer.secure, request.method, request.target, request.version,
+                status, length,
                 server.clock() - self._began,
             )
         )  # fmt: skip

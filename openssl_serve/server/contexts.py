@@ -121,6 +121,38 @@ def make_context(
     return context
 
 
+class SniContexts:
+    """Several providers, picked by the server name that a client asks for (RFC 6066 section 3).
+
+    Each comes with a question: whether its certificate covers a name. The first is for clients
+    that ask for none, or for one that nobody covers.
+    """
+
+    def __init__(self, choices: Sequence[tuple[Callable[[str], bool], ContextProvider]]) -> None:
+        self._choices = tuple(choices)
+        self._prepared: ssl.SSLContext | None = None
+
+    def current(self) -> ssl.SSLContext:
+        """Return the first provider's context, which hands over to the others' by name."""
+        context = self._choices[0][1].current()
+        if context is not self._prepared:
+            context.sni_callback = self._pick
+            self._prepared = context
+        return context
+
+    def reload(self) -> None:
+        """Have all providers load anew."""
+        for _, provider in self._choices:
+            provider.reload()
+
+    def _pick(self, tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+        if name is not None:
+            for covers, provider in self._choices:
+                if covers(name):
+                    tls.context = provider.current()
+                    return
+
+
 _ALERTS = {
     "unknown ca": "it does not know the issuer",
     "bad certificate": "it finds the certificate bad",

@@ -84,6 +84,8 @@ class PolyglotServer(socketserver.TCPServer):
         self.now = self.clock()
         self.draining = False
         self.date_line = b""
+        self.chores: tuple[Callable[[], None], ...] = ()
+        """Called every second or so in the loop; each must be quick."""
         self.connections: dict[int, Connection] = {}
         self._date_second = 0
         self._cut_at = float("inf")
@@ -139,10 +141,7 @@ class PolyglotServer(socketserver.TCPServer):
                 self.now = self.clock()
                 turn()
                 for key, _ in ready:
-                    try:
-                        key.data.on_ready()
-                    except Exception as error:  # noqa: BLE001  the others go on
-                        self._give_up(key.data, error)
+                    self._guard(key.data, key.data.on_ready)
                 if self.now >= next_look:
                     next_look = self.now + poll_interval
                     self._look_at_deadlines()
@@ -153,11 +152,14 @@ class PolyglotServer(socketserver.TCPServer):
             self.log.flush()
             self._ended.set()
 
-    def _give_up(self, watched: object, error: Exception) -> None:
-        """End one connection because of a fault of ours."""
-        self.log.note(f"a connection was ended by {type(error).__name__}: {error}")
-        if isinstance(watched, Connection):
-            watched.close()
+    def _guard(self, watched: object, step: Callable[[], None]) -> None:
+        """Take a *step*; a fault of ours in it ends one connection, not the others."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001  whatever it is
+            self.log.note(f"a connection or chore failed: {type(error).__name__}: {error}")
+            if isinstance(watched, Connection):
+                watched.close()
 
     def service_actions(self) -> None:
         """Keep the Date field right; called in every turn of the loop."""
@@ -169,10 +171,9 @@ class PolyglotServer(socketserver.TCPServer):
     def _look_at_deadlines(self) -> None:
         now = self.now
         for connection in [c for c in self.connections.values() if c.deadline <= now]:
-            try:
-                connection.on_deadline()
-            except Exception as error:  # noqa: BLE001  as in the loop
-                self._give_up(connection, error)
+            self._guard(connection, connection.on_deadline)
+        for chore in self.chores:
+            self._guard(chore, chore)
         self._accept_more(wanted=not self.draining)
 
     # New connections, in socketserver's steps.

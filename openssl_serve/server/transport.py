@@ -90,9 +90,11 @@ class Progress(Enum):
 class Outgoing:
     """What is left to send of one response: bytes, then perhaps a body."""
 
-    __slots__ = ("_body", "_bytes")
+    __slots__ = ("_body", "_bytes", "sent")
 
     def __init__(self, first: bytes, body: Body | None = None) -> None:
+        self.sent = 0
+        """Bytes that have gone out so far."""
         self._bytes: bytes | memoryview = first
         self._body = body
 
@@ -117,6 +119,7 @@ class Outgoing:
         except WOULD_BLOCK:
             pass
         self._bytes = out
+        self.sent += WRITE_BUDGET - budget
         if out or (body is not None and body.left):
             return Progress.BLOCKED
         return Progress.STARVED if body is not None and body.is_open else Progress.COMPLETE

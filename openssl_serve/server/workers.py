@@ -30,7 +30,8 @@ class _Parent:
     def __init__(self, server: PolyglotServer, count: int) -> None:
         self._server = server
         self._count = count
-        self._workers: set[int] = set()
+        self._workers: dict[int, int] = {}
+        """The number of each worker, by its pid."""
         self._ending = False
         # Workers see its end when this process ends, however that happens.
         self._alive, self._held = os.pipe()
@@ -38,8 +39,8 @@ class _Parent:
     def run(self, ready: Callable[[], object]) -> None:
         kept = {number: signal.signal(number, self._forward) for number in FORWARDED}
         try:
-            for _ in range(self._count):
-                self._fork()
+            for number in range(self._count):
+                self._fork(number)
             ready()
             self._watch()
         finally:
@@ -54,17 +55,17 @@ class _Parent:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def _fork(self) -> None:
-        # A signal between fork and `add` would not be forwarded, or run the parent's handler in
+    def _fork(self, number: int) -> None:
+        # A signal before the worker is noted would not be forwarded, or run the parent's handler in
         # the child.
         signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
         pid = os.fork()
         if pid == 0:
-            self._work()
-        self._workers.add(pid)
+            self._work(number)
+        self._workers[pid] = number
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
 
-    def _work(self) -> None:
+    def _work(self, number: int) -> None:
         """Be a worker; never returns."""
         code = 1
         try:
@@ -72,6 +73,9 @@ class _Parent:
             os.setpgid(0, 0)
             os.close(self._held)
             self._server.after_fork()
+            if number != 0:
+                # One renewal is enough; all see the files.
+                self._server.chores = ()
             self._server.drain_at_end_of(self._alive)
             with draining_on_signals(self._server):
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
@@ -86,7 +90,7 @@ class _Parent:
             pid, status = os.wait()
             if pid not in self._workers:
                 continue
-            self._workers.discard(pid)
+            number = self._workers.pop(pid)
             if self._ending:
                 continue
             code = os.waitstatus_to_exitcode(status)
@@ -94,4 +98,4 @@ class _Parent:
             self._server.log.flush()
             time.sleep(RESTART_PAUSE_S)
             if not self._ending:
-                self._fork()
+                self._fork(number)

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
@@ -34,16 +35,17 @@ class Producer:
 
 
 @contextlib.contextmanager
-def serving(producer):
+def serving(producer, **limits):
     handlers = Handlers(producer, producer)
     server = PolyglotServer(
         open_tcp(Address("127.0.0.1", 0)),
         FixedContext(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)),
         handlers,
         log=AccessLog(print),
+        limits=replace(Limits(), **limits),
     )
     with server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
             yield server
@@ -153,6 +155,21 @@ def test_what_a_client_does_not_take_waits_and_is_told(server, producer):
 
     assert left == [4]
     assert len(data) > len(big)
+
+
+def test_a_producer_that_goes_on_is_no_progress_of_its_client(producer):
+    with serving(producer, write_timeout_s=0.2) as server, ask(server):
+        assert producer.opened.acquire(timeout=5)
+        stream = producer.streams[0]
+        end = time.monotonic() + 10
+        while not producer.closed.acquire(blocking=False):
+            assert time.monotonic() < end, f"{stream.left} bytes wait, and nobody takes them"
+            sent = threading.Event()
+            server.pool.call(lambda: stream.send(bytes(100_000)))
+            server.pool.call(sent.set)
+            assert sent.wait(5)
+
+    assert not stream.is_open
 
 
 def test_an_endless_stream_does_not_hold_up_the_end(producer):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from openssl_serve.server.access_log import Access, AccessLog, LogFormat
 
-LINE = Access("192.0.2.1", True, b"GET", b"/a?b=%20", 200, 1234, 0.00123)
+LINE = Access("192.0.2.1", True, b"GET", b"/a?b=%20", "1.1", 200, 1234, 0.00123)
 
 
 def logged(style, *calls):
@@ -35,8 +35,15 @@ def test_a_request_is_one_object():
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", record.pop("time"))
     assert record == {
         "client": "192.0.2.1", "secure": True, "method": "GET", "target": "/a?b=%20",
-        "status": 200, "length": 1234, "seconds": 0.00123,
+        "version": "1.1", "status": 200, "length": 1234, "seconds": 0.00123,
     }  # fmt: skip
+
+
+def test_the_common_format_is_apaches():
+    (text,) = logged(LogFormat.COMMON, lambda log: log.access(LINE))
+
+    stamp = r"\[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
+    assert re.fullmatch(rf'192\.0\.2\.1 - - {stamp} "GET /a\?b=%20 HTTP/1\.1" 200 1234\n', text)
 
 
 def test_no_request_is_logged_when_none_are_wanted():
