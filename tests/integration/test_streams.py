@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import AccessLog
 from openssl_serve.server.contexts import FixedContext
 from openssl_serve.server.handling import Handlers
+from openssl_serve.server.limits import Limits
 from openssl_serve.server.listeners import open_tcp
 from openssl_serve.server.polyglot import PolyglotServer
 
