@@ -33,8 +33,11 @@ def load_custom(cert: Path, key: Path, password: Callable[[], str | None] = lamb
     try:
         facts, *chain = read_chain(read_file(cert))
     except CertificateError as error:
-        raise CertificateError(f"{cert}: {error}", *_hints(cert, str(error))) from error
-    block = read_key_block(key)
+        raise CertificateError(f"{cert}: {error}", _hint(cert, str(error))) from error
+    try:
+        block = read_key_block(key)
+    except CertificateError as error:
+        raise CertificateError(str(error), "its private key is wanted, in PEM form") from error
     secret = password() if block.is_encrypted else None
     try:
         check_pair(cert, key, secret)
@@ -76,7 +79,7 @@ def _warnings(cert: Path, key: Path, facts: CertificateFacts) -> list[str]:
     return found
 
 
-def _hints(cert: Path, message: str) -> list[str]:
+def _hint(cert: Path, message: str) -> str:
     if "DER" in message:
-        return [f"openssl x509 -inform DER -in {cert} -out {cert.stem}.pem"]
-    return []
+        return f"openssl x509 -inform DER -in {cert} -out {cert.stem}.pem"
+    return "a certificate in PEM form is wanted, the server's own first"

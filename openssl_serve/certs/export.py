@@ -5,7 +5,6 @@ Every form says whether it holds a secret: whoever writes it makes it 0600 then.
 
 import base64
 import plistlib
-import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from openssl_serve.certs import pem, sites
-from openssl_serve.certs.issue import follow
+from openssl_serve.certs.issue import follow, work_folder
 from openssl_serve.certs.sites import Site
 from openssl_serve.certs.store import Kept
 from openssl_serve.errors import CertificateError
@@ -89,8 +88,7 @@ def recipe(kept: Kept, form: Form) -> Recipe:
 def _by_openssl(kept: Kept, wanted: Export, openssl: Openssl) -> Exported:
     steps = recipe(kept, wanted.form)
     _ = openssl.version
-    with tempfile.TemporaryDirectory(prefix="openssl-serve-") as name:
-        folder = Path(name)
+    with work_folder() as folder:
         # The folder is ours alone; a command line is not.
         (folder / commands.PASSWORD).write_text(wanted.password + "\n", "utf-8")
         follow(openssl, steps, folder)

@@ -42,7 +42,7 @@ class Folder:
             # No lock file: nobody has written here, or somebody who no longer can.
             yield
             return
-        with self._held(lock, fcntl.LOCK_SH):
+        with self._held(lock, fcntl.LOCK_SH, optional=True):
             yield
 
     @contextmanager
@@ -98,9 +98,14 @@ class Folder:
         raise StoreError(f"{path}: a thousand files were set aside here", "remove some of them")
 
     @contextmanager
-    def _held(self, lock: int, how: int) -> Iterator[None]:
+    def _held(self, lock: int, how: int, *, optional: bool = False) -> Iterator[None]:
         try:
-            self._wait_for(lock, how)
+            try:
+                self._wait_for(lock, how)
+            except OSError:
+                # A file system without locks (some of NFS): reading does without.
+                if not optional:
+                    raise
             yield
         finally:
             os.close(lock)

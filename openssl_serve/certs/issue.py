@@ -4,14 +4,24 @@ Where the folder is, and what becomes of the files, is decided elsewhere (store.
 """
 
 import datetime as dt
+import errno
+import os
 import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from openssl_serve.certs.authority import ORGANIZATION, AuthorityProfile
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.keys import check_pair
 from openssl_serve.certs.profile import CertificateProfile, KeyType, Shape
-from openssl_serve.errors import CertificateError, OpensslFailedError, OpensslUnusableError
+from openssl_serve.errors import (
+    CertificateError,
+    OpensslFailedError,
+    OpensslUnusableError,
+    StoreError,
+)
 from openssl_serve.openssl import commands
 from openssl_serve.openssl.binary import Openssl, failure
 from openssl_serve.openssl.commands import CERTIFICATE, CONFIG, KEY, Issuer, Recipe, Step
@@ -84,6 +94,20 @@ def run_recipe(openssl: Openssl, recipe: Recipe, folder: Path) -> CertificateFac
     return facts
 
 
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """A private folder for what is not kept, gone at the end. Raises StoreError."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="openssl-serve-") as name:
+            yield Path(name)
+    except OSError as error:
+        path = error.filename or tempfile.gettempdir()
+        raise StoreError(
+            f"{path}: cannot be written: {(error.strerror or str(error)).lower()}",
+            "use another folder for temporary files: TMPDIR=/path/to/folder",
+        ) from error
+
+
 def follow(openssl: Openssl, recipe: Recipe, folder: Path) -> None:
     """Run the steps of *recipe* in *folder*; each has made its file, or OpensslError is raised."""
     (folder / CONFIG).write_text(recipe.config, "utf-8")
@@ -141,4 +165,7 @@ def _run_step(openssl: Openssl, step: Step, folder: Path) -> None:
     made = folder / step.makes
     # The exit code alone says little: LibreSSL leaves with 0 after "invalid command".
     if output.exit_code != 0 or not made.is_file() or not made.stat().st_size:
+        if not os.statvfs(folder).f_bavail:
+            # openssl makes an empty file then, says nothing and leaves with 0.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
         raise failure(step.arguments[0], output)

@@ -5,14 +5,12 @@ host. Never its extensions as they stand: a request may ask to be a CA.
 """
 
 import hashlib
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from openssl_serve.certs import der, pem
 from openssl_serve.certs.authority import Authority
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
-from openssl_serve.certs.issue import follow, new_serial
+from openssl_serve.certs.issue import follow, new_serial, work_folder
 from openssl_serve.certs.meaning import describe_key, read_extensions
 from openssl_serve.certs.profile import CertificateProfile, Shape
 from openssl_serve.certs.x509 import Extension, attributes, extensions_of
@@ -90,8 +88,7 @@ def sign(openssl: Openssl, authority: Authority, data: bytes, days: int) -> Sign
     request = read_request(data)
     recipe = signing_recipe(request, authority, days)
     _ = openssl.version
-    with tempfile.TemporaryDirectory(prefix="openssl-serve-") as name:
-        folder = Path(name)
+    with work_folder() as folder:
         (folder / REQUEST).write_bytes(data)
         follow(openssl, recipe, folder)
         facts = read_facts_file(folder / CERTIFICATE)

@@ -100,6 +100,7 @@ class Store:
 
     def find(self, host: Host) -> Kept | None:
         """The pair that was made for *host* first of all; None if there is no good one."""
+        self._settle()
         with self._folder.reading():
             return self._read(host.slug, self.find_authority())
 
@@ -119,6 +120,7 @@ class Store:
             stems = self._pairs.stems()
         except OSError as error:
             raise StoreError(f"{self.folder}: {(error.strerror or '').lower()}") from error
+        self._settle()
         with self._folder.reading():
             authority = self.find_authority()
             found = [self._read(s, authority) for s in stems if s != authorities.STEM]
@@ -148,6 +150,12 @@ class Store:
         Raises StoreError when there is none.
         """
         return authorities.renew(self._pairs, openssl or Openssl())
+
+    def _settle(self) -> None:
+        """Finish what a killed process has begun, if that may be done."""
+        if self._folder.has_leftovers() and os.access(self.folder, os.W_OK):
+            with self._folder.writing():
+                pass
 
     def _look(self, profile: CertificateProfile) -> tuple[Kept | None, Verdict]:
         """The kept pair if it is good, and what is to be done if not."""

@@ -144,6 +144,7 @@ def failure(step: str, output: Output) -> OpensslFailedError:
         line = fields[5] or line
     return OpensslFailedError(
         f"openssl {step} failed (exit {output.exit_code}): {shorten(line, 200)}",
+        "all that openssl is asked, to run it yourself: openssl-serve generate --explain",
         stderr=output.stderr,
     )
 

@@ -1,15 +1,20 @@
 import errno
 import os
+import resource
+import signal
 import stat
+import subprocess
 import threading
 from functools import partial
 
 import pytest
+from certificates import profile
 from processes import NOBODY, in_child, killed_at
 
 from openssl_serve.certs import folder as folder_module
 from openssl_serve.certs.folder import Folder
-from openssl_serve.errors import StoreError
+from openssl_serve.certs.store import Store
+from openssl_serve.errors import OpensslFailedError, StoreError
 
 
 def mode(path):
@@ -257,3 +262,90 @@ def test_a_full_disk_leaves_what_was_there(folder, monkeypatch, call):
         pass
     # From the commit on it is the new one that stays.
     assert contents(folder) == {"a": "2" if call == "replace" else "1"}
+
+
+def test_a_file_system_without_locks_can_be_read_but_not_written(folder, monkeypatch):
+    put(folder, a="1")
+
+    def none(*_arguments):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", none)
+
+    with folder.reading():
+        pass
+    with pytest.raises(StoreError, match="no locks available"):
+        put(folder, a="2")
+    assert contents(folder) == {"a": "1"}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of eight pages, where only root can make one."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("only root mounts")
+    options = ["-o", "size=32k,nr_inodes=40,mode=700"]
+    if subprocess.run(["mount", "-t", "tmpfs", *options, "t", path], check=False).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    yield path
+    subprocess.run(["umount", path], check=True)
+
+
+def fill(path):
+    """Leave not one byte."""
+    descriptor = os.open(path / "ballast", os.O_WRONLY | os.O_CREAT)
+    with pytest.raises(OSError, match="No space left"):
+        write_for_ever(descriptor)
+    return descriptor
+
+
+def write_for_ever(descriptor):
+    while True:
+        os.write(descriptor, b"x" * 4096)
+
+
+def test_a_disk_that_is_really_full(small_disk):
+    """With the real openssl, and with room for everything but its last file, or the one before.
+
+    The old pair is intact; enough room brings the new one.
+    """
+    store = Store(small_disk / "data")
+    kept = store.ensure(profile("a.test"))
+    before = {path.name: path.read_bytes() for path in store.folder.iterdir()}
+    ballast = fill(small_disk)
+    size = os.fstat(ballast).st_size
+
+    for pages in range(3):
+        os.truncate(ballast, size - 4096 * pages)
+        for asked in (profile("a.test", "b.test"), profile("c.test")):
+            with pytest.raises(StoreError, match="no space left on device") as caught:
+                store.ensure(asked)
+            assert "make room" in caught.value.hints[0]
+            assert {path.name: path.read_bytes() for path in store.folder.iterdir()} == before
+    assert store.ensure(profile("a.test")).facts == kept.facts
+
+    os.close(ballast)
+    (small_disk / "ballast").unlink()
+    assert "b.test" in store.ensure(profile("a.test", "b.test")).facts.names
+
+
+@pytest.mark.parametrize("limit", [50, 400, 1000, 1500])
+def test_a_disk_that_fills_up_while_openssl_writes(tmp_path, limit):
+    """By a limit on the size of files: ours, or openssl's, is the first that does not fit."""
+    store = Store(tmp_path / "data")
+
+    def limited():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        try:
+            store.ensure(profile("a.test", *(f"h{n}.test" for n in range(30))))
+        except (StoreError, OpensslFailedError) as error:
+            return str(error)
+        return ""
+
+    said = in_child(limited)
+
+    assert said
+    assert [path.name for path in store.folder.iterdir()] == [".lock"]

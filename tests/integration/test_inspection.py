@@ -6,18 +6,20 @@ import ssl
 import threading
 
 import pytest
-from certificates import (
+from certificates import (  # fmt: skip
     CA_FALSE,
     DAY,
     KEY,
     NAMES,
     NOW,
     SERVER,
+    load,
     make,
     ours,
     write,
-)  # fmt: skip
+)
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from stubs import libressl, stub
 
@@ -152,10 +154,8 @@ class TestVerify:
         assert [line.split()[1] for line in finished.lines if line.startswith("ok")] == [
             "dates", "names", "strength", "purpose", "reading", "chain", "key", "modes",
         ]  # fmt: skip
-        assert (
-            f"$ openssl verify -x509_strict -purpose sslserver -CAfile {kept} {kept}"
-            in finished.out
-        )
+        command = "openssl verify -x509_strict -purpose sslserver -check_ss_sig"
+        assert f"$ {command} -CAfile {kept} {kept}" in finished.out
         assert "FAIL" not in finished.out
 
     def test_a_leaf(self, cli, home):
@@ -226,6 +226,17 @@ class TestVerify:
         found = checks(finished)[name]
         assert not found["good"]
         assert says in found["says"]
+
+    def test_a_signature_that_is_none(self, cli, kept):
+        """Even in a self-signed certificate, which is trusted without it."""
+        data = bytearray(load(kept).public_bytes(serialization.Encoding.DER))
+        data[-1] ^= 1
+        write(kept, x509.load_der_x509_certificate(bytes(data)))
+
+        finished = cli("verify", "a.test", "--json")
+
+        assert finished.code == 4
+        assert not checks(finished)["chain"]["good"]
 
     def test_a_key_that_others_can_read(self, cli, kept):
         key = kept.with_suffix(".key")

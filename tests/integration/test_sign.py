@@ -187,3 +187,9 @@ def test_whatever_comes_only_errors_of_ours_leave(data):
         read_request(text % base64.encodebytes(damaged))
     except (CertificateError, InvalidHostError):
         return
+
+
+def test_a_temporary_folder_that_cannot_be_written(cli, with_ca, csr, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+
+    assert "/nowhere" in cli.refused(4, "sign", csr("b.test"))
