@@ -156,7 +156,12 @@ def make_server(
     certificates = certificate if isinstance(certificate, Sequence) else [certificate]
     # The key in use is never served, whatever its name and wherever it is linked from.
     keys = [each.key_path for each in certificates]
-    folder = Folder(root, hidden=options.folder.hidden, never=keys)
+    folder = Folder(
+        root,
+        hidden=options.folder.hidden,
+        follow_symlinks=options.folder.follow_symlinks,
+        never=(*keys, *options.folder.never),
+    )
     log = AccessLog(write_log, options.log_format)
     contexts = [_following(each, log) for each in certificates]
     named = itertools.chain.from_iterable(map(_hosts_of, certificates))

@@ -8,8 +8,8 @@ come before the one that was found, its folder must be the same too.
 
 import os
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
-from urllib.parse import quote_from_bytes
 
 from openssl_serve.errors import HttpError
 from openssl_serve.handlers.compression import (
@@ -20,8 +20,9 @@ from openssl_serve.handlers.compression import (
     open_sibling,
     wanted_codings,
 )
-from openssl_serve.handlers.folder import Folder, FolderOptions, Opened, not_found
+from openssl_serve.handlers.folder import Folder, FolderOptions, Opened
 from openssl_serve.handlers.listing import list_folder
+from openssl_serve.handlers.lookup import Found, Listed, Lookup
 from openssl_serve.handlers.media_types import media_type
 from openssl_serve.handlers.representation import (
     SMALL,
@@ -39,7 +40,6 @@ from openssl_serve.http1.bodies import FileBody
 from openssl_serve.http1.conditional import CONDITIONS
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
-from openssl_serve.http1.targets import encode_target, origin_form
 from openssl_serve.server.handling import Offload
 
 MAX_KEPT = 512
@@ -51,8 +51,11 @@ ext4, 2 s on FAT) the second leaves no trace in times and size."""
 
 _ALLOW = (b"Allow", b"GET, HEAD, OPTIONS")
 
-Witnessed = list[tuple[bytes, os.stat_result]]
-"""Paths, and what they were when an answer was made of them."""
+Key = bytes | tuple[tuple[bytes, ...], bytes]
+"""A target, behind the codings that its client wants if there are any."""
+
+Witnessed = list[tuple[bytes, os.stat_result | None]]
+"""Paths, and what they were when an answer was made of them; None for what was not looked at."""
 
 
 class Wish(NamedTuple):
@@ -61,8 +64,8 @@ class Wish(NamedTuple):
     request: Request
     codings: tuple[bytes, ...]
     """That are better than none for this client and request, best first."""
-    key: bytes | tuple[tuple[bytes, ...], bytes]
-    """Of the response, should it be kept."""
+    key: Key | None
+    """Of the response, should it be kept; None for one that stands for what is not there."""
 
 
 class Kept(NamedTuple):
@@ -78,18 +81,14 @@ class Files:
 
     def __init__(self, folder: Folder, options: FolderOptions) -> None:
         self._folder = folder
-        self._options = options
-        self._index = [os.fsencode(name) for name in options.index]
-        self._kept: dict[bytes | tuple[tuple[bytes, ...], bytes], Kept] = {}
+        self._lookup = Lookup(folder, options)
+        self._kept: dict[Key | None, Kept] = {}
+        self._compresses = options.compression
         self._compressed = Compressed()
-        # no-cache: a developer who reloads wants the new file; with a validator this costs a 304.
-        self._always: tuple[Field, ...] = (
-            (b"Cache-Control", b"no-cache"),
-            (b"X-Content-Type-Options", b"nosniff"),
-        )
-        if options.compression:
-            # Of every file, as each may have a compressed sibling tomorrow.
-            self._always += ((b"Vary", b"Accept-Encoding"),)
+        # Accept-Encoding, of every file: each may have a compressed sibling tomorrow.
+        varies = (b"Accept-Encoding",) if options.compression else ()
+        self._always = _always(options, varies)
+        self._always_instead = _always(options, (b"Accept", *varies))
 
     def __call__(self, request: Request) -> Response | Offload:
         """Answer *request*; raises HttpError."""
@@ -98,62 +97,59 @@ class Files:
                 return Response(204, (_ALLOW,))
             raise HttpError(405, "files here can only be read", (_ALLOW,))
         values = request.values
-        wish = Wish(request, (), request.target)
+        key: Key = request.target
+        codings: tuple[bytes, ...] = ()
         accepted = values.get(b"accept-encoding")
         # Parts are sent of the content as it is: those of two codings must never be put together.
-        if accepted is not None and self._options.compression and b"range" not in values:
+        if accepted is not None and self._compresses and b"range" not in values:
             codings = wanted_codings(accepted)
             if codings:
-                wish = Wish(request, codings, (codings, request.target))
-        kept = self._kept.get(wish.key)
+                key = (codings, request.target)
+        kept = self._kept.get(key)
         if kept is not None and _is_unchanged(kept):
             if CONDITIONS.isdisjoint(values):
                 return kept.whole
             return respond(request, kept.representation)
-        return self._look_up(wish)
+        return self._look_up(Wish(request, codings, key))
 
     def _look_up(self, wish: Wish) -> Response | Offload:
         self._kept.pop(wish.key, None)
-        target = origin_form(wish.request.target)
-        names = self._folder.segments(target)
-        if names[-1]:
-            path = self._folder.path_of(names)
-            opened = self._open(path)
-            if opened is not None:
-                return self._send(wish, opened)
-            if self._folder.is_folder(path):
-                return _to_folder(names, target)
-            raise not_found()
-        del names[-1]
-        path = self._folder.path_of(names)
-        if not self._folder.is_folder(path):
-            raise not_found()
-        for index in self._index:
-            opened = self._open(os.path.join(path, index))
-            if opened is not None:
-                return self._send(wish, opened, is_second_choice=index != self._index[0])
-        if not self._options.listing:
-            raise not_found()
-        return Offload(lambda: list_folder(self._folder, names, wish.request))
-
-    def _open(self, path: bytes) -> Opened | None:
+        request = wish.request
         try:
-            return self._folder.open(path)
+            found = self._lookup.find(request)
         except HttpError as error:
-            if error.status != 404:
-                raise
-            return None
+            found = self._lookup.instead(request, error)
+        return self._answer_with(wish, found)
 
-    def _send(
-        self, wish: Wish, opened: Opened, *, is_second_choice: bool = False
-    ) -> Response | Offload:
-        """Answer with *opened* or another form of it; closes it."""
+    def _answer_with(self, wish: Wish, found: Found | Listed | Response) -> Response | Offload:
+        if isinstance(found, Found):
+            return self._send(wish, found)
+        if isinstance(found, Response):
+            return found
+        names = found.names
+
+        def work() -> Response:
+            try:
+                return list_folder(self._folder, names, wish.request)
+            except HttpError as error:
+                # It cannot be read: the same answer as for what is not there.
+                answer = self._answer_with(wish, self._lookup.instead(wish.request, error))
+                return answer.work() if isinstance(answer, Offload) else answer
+
+        return Offload(work)
+
+    def _send(self, wish: Wish, found: Found) -> Response | Offload:
+        """Answer with what was *found*, or another form of it; closes it."""
+        opened = found.opened
         body = FileBody(opened.fd, 0, opened.status.st_size)
         kind = media_type(os.fsdecode(os.path.basename(opened.path)))
-        witnesses = [(opened.path, opened.status)]
-        if wish.codings or is_second_choice:
-            place = os.path.dirname(opened.path)
-            witnesses.append((place, os.stat(place)))
+        always = self._always
+        if found.stands_in:
+            # Not kept: what is not there may come at any moment.
+            wish, always = wish._replace(key=None), self._always_instead
+        witnesses: Witnessed = [(opened.path, opened.status)]
+        if wish.codings or found.is_second_choice:
+            witnesses.append((os.path.dirname(opened.path), None))
         try:
             for coding in wish.codings:
                 sibling = open_sibling(self._folder, opened, coding)
@@ -161,12 +157,12 @@ class Files:
                     body.close()
                     body = FileBody(sibling.fd, 0, sibling.status.st_size)
                     witnesses.append((sibling.path, sibling.status))
-                    found = represent(sibling, kind, self._always, coding)
-                    return self._answer(wish, found, body, witnesses)
+                    form = represent(sibling, kind, always, coding)
+                    return self._answer(wish, form, body, witnesses)
                 if coding == GZIP and is_compressible(kind, opened.status.st_size):
-                    return self._compress(wish, opened, kind, body, witnesses)
-            found = represent(opened, kind, self._always)
-            return self._answer(wish, found, body, witnesses)
+                    return self._compress(wish, opened, (kind, always), body, witnesses)
+            form = represent(opened, kind, always)
+            return self._answer(wish, form, body, witnesses)
         except BaseException:
             body.close()
             raise
@@ -181,10 +177,15 @@ class Files:
         return respond(wish.request, found)
 
     def _compress(
-        self, wish: Wish, opened: Opened, kind: bytes, body: FileBody, witnesses: Witnessed
+        self,
+        wish: Wish,
+        opened: Opened,
+        about: tuple[bytes, tuple[Field, ...]],
+        body: FileBody,
+        witnesses: Witnessed,
     ) -> Response | Offload:
         """Answer with *opened* as gzip, or as it is if that is no larger."""
-        described = describe(opened.status, kind, self._always, GZIP)
+        described = describe(opened.status, *about, GZIP)
         response = decided(wish.request, described)
         if response is not None:
             # Without the work: the tag is that of the file.
@@ -196,7 +197,7 @@ class Files:
             return self._compressed.make(opened, keep=_is_settled(opened.status))
 
         def plain() -> Response:
-            return respond(wish.request, represent(opened, kind, self._always), body)
+            return respond(wish.request, represent(opened, *about), body)
 
         def work() -> Response:
             data = make()
@@ -215,14 +216,32 @@ class Files:
         return self._answer(wish, found, body, witnesses)
 
     def _keep(self, wish: Wish, found: Representation, witnesses: Witnessed) -> None:
-        if found.size > SMALL or not all(_is_settled(status) for _, status in witnesses):
+        if wish.key is None or found.size > SMALL:
             return
+        known = []
+        for path, seen in witnesses:
+            try:
+                status = seen or os.stat(path)
+            except OSError:
+                return
+            if not _is_settled(status):
+                return
+            known.append((path, fingerprint(status)))
         if len(self._kept) >= MAX_KEPT:
             # The oldest goes: a dictionary keeps the order of insertion.
             self._kept.pop(next(iter(self._kept)))
         assert found.whole is not None
-        known = tuple((path, fingerprint(status)) for path, status in witnesses)
-        self._kept[wish.key] = Kept(known, found, found.whole)
+        self._kept[wish.key] = Kept(tuple(known), found, found.whole)
+
+
+def _always(options: FolderOptions, varies: Iterable[bytes]) -> tuple[Field, ...]:
+    """Return the fields that every file has."""
+    # no-cache: a developer who reloads wants the new file; with a validator this costs a 304.
+    seconds = options.cache_s
+    cache = b"no-cache" if seconds is None else b"max-age=%d" % seconds
+    vary = b", ".join(varies)
+    fields: tuple[Field, ...] = ((b"Cache-Control", cache), (b"X-Content-Type-Options", b"nosniff"))
+    return (*fields, (b"Vary", vary)) if vary else fields
 
 
 def _is_settled(status: os.stat_result) -> bool:
@@ -237,13 +256,3 @@ def _is_unchanged(kept: Kept) -> bool:
     except OSError:
         return False
     return True
-
-
-def _to_folder(names: list[bytes], target: bytes) -> Response:
-    """Redirect to the same path with a slash; built from names, so it begins with one slash."""
-    path = b"/" + b"/".join(quote_from_bytes(name, safe="").encode() for name in names) + b"/"
-    _, mark, query = target.partition(b"?")
-    return Response(
-        301,
-        ((b"Location", path + mark + encode_target(query)), (b"Cache-Control", b"no-store")),
-    )

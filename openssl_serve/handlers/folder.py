@@ -51,13 +51,29 @@ class FolderOptions:
     """Whether a folder without an index file is listed."""
     compression: bool = True
     """Whether clients that take it get compressed siblings, and text as gzip."""
+    spa: bool = False
+    """Whether a page that is not there is the root's index: its script knows the page."""
+    cache_s: int | None = None
+    """How long a file may be used again without asking, in seconds; None to ask each time."""
+    follow_symlinks: bool = False
+    """Whether links may lead out of the folder; not to dotfiles and keys, unless `hidden`."""
+    never: tuple[Path, ...] = ()
+    """Files that are never served, whatever their name, besides the key in use."""
 
 
 class Folder:
     """The tree below *root*. Raises UsageError when that is no folder that can be read."""
 
-    def __init__(self, root: Path, *, hidden: bool = False, never: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        hidden: bool = False,
+        follow_symlinks: bool = False,
+        never: Iterable[Path] = (),
+    ) -> None:
         self._hidden = hidden
+        self._follows = follow_symlinks
         try:
             self.root = os.fsencode(os.path.realpath(root, strict=True))
             os.scandir(self.root).close()
@@ -112,9 +128,15 @@ class Folder:
 
     def _may_be_seen(self, real: bytes) -> bool:
         # A link may have a harmless name and lead to what is not shown.
-        return real.startswith(self._prefix) and all(
-            map(self.shows, real.removeprefix(self._prefix).split(b"/"))
-        )
+        if real.startswith(self._prefix):
+            inner = real.removeprefix(self._prefix)
+        elif self._follows:
+            # What it has in common with the root was the user's own choice, dots and all.
+            shared = os.path.commonpath((real, self.root))
+            inner = real.removeprefix(shared).lstrip(b"/")
+        else:
+            return False
+        return not inner or all(map(self.shows, inner.split(b"/")))
 
     def is_folder(self, path: bytes) -> bool:
         """Whether *path* is a folder inside this one."""

@@ -1,0 +1,122 @@
+"""What of a folder a request gets: a file, an index, a clean URL, a listing, or what stands in."""
+
+import os
+from typing import NamedTuple
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from openssl_serve.errors import HttpError
+from openssl_serve.handlers.folder import Folder, FolderOptions, Opened, not_found
+from openssl_serve.http1.bodies import FileBody
+from openssl_serve.http1.negotiation import wants_html
+from openssl_serve.http1.request import Request
+from openssl_serve.http1.response import Response
+from openssl_serve.http1.targets import encode_target, origin_form
+
+NOT_FOUND_PAGE = b"404.html"
+"""In the root: what a client gets, with status 404, for what is not there."""
+
+_NOT_FOUND_FIELDS = (
+    (b"Content-Type", b"text/html; charset=utf-8"),
+    # A page that is not there now may be there in a minute.
+    (b"Cache-Control", b"no-store"),
+    (b"X-Content-Type-Options", b"nosniff"),
+)
+
+
+class Found(NamedTuple):
+    """A file to answer with."""
+
+    opened: Opened
+    is_second_choice: bool = False
+    """Whether another file of the same folder would come first, were it there."""
+    stands_in: bool = False
+    """Whether it stands for something that is not there."""
+
+
+class Listed(NamedTuple):
+    """A folder to be listed."""
+
+    names: list[bytes]
+
+
+class Lookup:
+    """Finds what the targets of requests mean in *folder*."""
+
+    def __init__(self, folder: Folder, options: FolderOptions) -> None:
+        self._folder = folder
+        self._options = options
+        self._index = [os.fsencode(name) for name in options.index]
+
+    def find(self, request: Request) -> Found | Listed | Response:
+        """Return what *request* asks for, or the redirect to it; raises HttpError."""
+        target = origin_form(request.target)
+        names = self._folder.segments(target)
+        if not names[-1]:
+            return self._index_of(names[:-1])
+        path = self._folder.path_of(names)
+        opened = self._open(path)
+        if opened is not None:
+            return Found(opened)
+        if self._folder.is_folder(path):
+            return _to_folder(names, target)
+        # A clean URL: without a redirect, which costs a round trip and, in others, the query.
+        opened = self._open(path + b".html")
+        if opened is not None:
+            return Found(opened, is_second_choice=True)
+        raise not_found()
+
+    def instead(self, request: Request, error: HttpError) -> Found | Response:
+        """Return what stands for what is not there: the app's one page, or 404.html.
+
+        Raises *error* where there is neither, and for everything but a 404.
+        """
+        if error.status != 404:
+            raise error
+        if self._options.spa and is_navigation(request):
+            for index in self._index:
+                opened = self._open(self._folder.path_of([index]))
+                if opened is not None:
+                    return Found(opened, stands_in=True)
+        page = self._open(self._folder.path_of([NOT_FOUND_PAGE]))
+        if page is None:
+            raise error
+        return Response(404, _NOT_FOUND_FIELDS, FileBody(page.fd, 0, page.status.st_size))
+
+    def _index_of(self, names: list[bytes]) -> Found | Listed:
+        path = self._folder.path_of(names)
+        if not self._folder.is_folder(path):
+            raise not_found()
+        for number, index in enumerate(self._index):
+            opened = self._open(os.path.join(path, index))
+            if opened is not None:
+                return Found(opened, is_second_choice=number > 0)
+        if not self._options.listing:
+            raise not_found()
+        return Listed(names)
+
+    def _open(self, path: bytes) -> Opened | None:
+        try:
+            return self._folder.open(path)
+        except HttpError as error:
+            if error.status != 404:
+                raise
+            return None
+
+
+def is_navigation(request: Request) -> bool:
+    """Whether a browser asks for a page, and not a page for its parts."""
+    path = origin_form(request.target).partition(b"?")[0]
+    # With an extension it is a file that was meant, and a page in its place would hide the fault.
+    return b"." not in unquote_to_bytes(path.rpartition(b"/")[2]) and wants_html(
+        request.get(b"accept")
+    )
+
+
+def _to_folder(names: list[bytes], target: bytes) -> Response:
+    """Redirect to the same path with a slash; built from names, so it begins with one slash."""
+    path = b"/" + b"/".join(quote_from_bytes(name, safe="").encode() for name in names) + b"/"
+    _, mark, query = target.partition(b"?")
+    return Response(
+        301,
+        ((b"Location", path + mark + encode_target(query)), (b"Cache-Control", b"no-store")),
+    )
