@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from openssl_serve.server.polyglot import PolyglotServer
 
 
+REST_S = 2.0
+"""Seconds without a request after which a connection is not expected to be asked again soon."""
+
+
 class State(Enum):
     """What a connection is doing; see the module's picture."""
 
@@ -143,14 +147,16 @@ class Connection:
         self.peer = Peer(self.peer.client, local[0], local[1], secure=secure)
         self._parser = RequestParser(self.peer)
         self.state = State.READING
-        self.deadline = self._server.now + self._server.limits.idle_timeout_s
         self.on_ready = self._read
+        self._be_idle()
+
+    def _be_idle(self) -> None:
+        """Wait for a request: a while as it is, then at rest (see on_deadline)."""
+        self.deadline = self._server.now + min(REST_S, self._server.limits.idle_timeout_s)
 
     # Requests.
 
     def _read(self) -> None:
-        parser = self._parser
-        assert parser is not None
         while self.state is State.READING:
             try:
                 data = self._transport.take(READ_SIZE)
@@ -162,6 +168,9 @@ class Connection:
             if not data:
                 self.close()
                 return
+            parser = self._parser
+            if parser is None:
+                parser = self._parser = RequestParser(self.peer)
             begun, was_idle = parser.begun, parser.is_idle
             parser.feed(data)
             self._answer_ready(parser)
@@ -169,7 +178,7 @@ class Connection:
                 self.deadline = self._server.now + self._server.limits.head_timeout_s
             elif parser.is_idle and not was_idle and self.state is State.READING:
                 # The end of a body that was not wanted.
-                self.deadline = self._server.now + self._server.limits.idle_timeout_s
+                self._be_idle()
             if not self._transport.has_decrypted():
                 return
 
@@ -177,7 +186,7 @@ class Connection:
         """Answer, in their order, the requests that have arrived, while the client takes them."""
         ready = parser.ready
         while ready and self.state is State.READING:
-            self._answer(ready.popleft())
+            self._answer(ready.pop(0))
         if self.state is State.READING:
             if parser.refusal is not None:
                 self._refuse(parser.refusal)
@@ -349,10 +358,10 @@ class Connection:
             self._end(linger=True)
             return
         self.state = State.READING
-        limits = server.limits
-        self.deadline = server.now + (
-            limits.idle_timeout_s if request.complete else limits.body_timeout_s
-        )
+        if request.complete:
+            self._be_idle()
+        else:
+            self.deadline = server.now + server.limits.body_timeout_s
         if self._blocked:
             self._blocked = False
             self.on_ready = self._read
@@ -371,12 +380,19 @@ class Connection:
 
     def on_deadline(self) -> None:
         """End what has lasted too long."""
-        if self.state is State.READING and self._parser is not None and self._parser.in_head:
-            self._refuse(HttpError(408, "the request took too long"))
-        elif self.state is State.READING:
-            self._end(linger=False)
-        else:
+        idle_s, parser = self._server.limits.idle_timeout_s, self._parser
+        if self.state is not State.READING:
             self.close()
+        elif parser is not None and parser.in_head:
+            self._refuse(HttpError(408, "the request took too long"))
+        elif parser is not None and parser.is_idle and idle_s > REST_S:
+            # At rest: without a parser, which is a kilobyte that ten thousand idle ones need not
+            # have.
+            parser.close()
+            self._parser = None
+            self.deadline += idle_s - REST_S
+        else:
+            self._end(linger=False)
 
     def drain(self) -> None:
         """Close now if nothing is under way, else after the response."""

@@ -122,7 +122,7 @@ def test_a_malformed_body_does_not_take_back_an_earlier_request():
 def test_a_body_that_goes_wrong_after_its_answer_ends_the_connection_in_silence():
     """The connection has said `Connection: close` by then; a second answer would be nobody's."""
     parser = parse(CHUNKED)
-    request = parser.ready.popleft()
+    request = parser.ready.pop(0)
     request.keep_alive = False
     parser.feed(b"zz\r\n")
 
