@@ -6,11 +6,13 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import typer
 
+from openssl_serve.cli import folder_options as folder
 from openssl_serve.cli import render
+from openssl_serve.cli.options import option
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Address, Host, parse_address, parse_host, parse_port, shorten
 
@@ -20,19 +22,6 @@ MAX_WORKERS = 64
 Choice = TypeVar("Choice", bound=StrEnum)
 
 PASSWORD_VARIABLE = "OPENSSL_SERVE_KEY_PASSWORD"  # noqa: S105  a name, not a password
-
-
-def _option(help_text: str, *names: str, metavar: str, show: bool = False) -> Any:
-    """Make an option that OPENSSL_SERVE_… sets as well."""
-    variable = "OPENSSL_SERVE_" + names[0].removeprefix("--").replace("-", "_").upper()
-    return typer.Option(
-        *names,
-        help=help_text,
-        metavar=metavar,
-        envvar=variable,
-        show_envvar=False,
-        show_default=show,
-    )
 
 
 def register(app: typer.Typer) -> None:
@@ -45,69 +34,65 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     target: Annotated[str, typer.Argument(help="The folder to serve.", show_default=True)] = ".",
     cert_host: Annotated[
         list[str] | None,
-        _option("A host of the certificate; repeat for more; A,B for another.  [localhost]",
+        option("A host of the certificate; repeat for more; A,B for another.  [localhost]",
                 "--cert-host", metavar="HOST"),
     ] = None,
     cert: Annotated[
         list[str] | None,
-        _option("Use this certificate (PEM, leaf first). Bare: generate one, the default.",
+        option("Use this certificate (PEM, leaf first). Bare: generate one, the default.",
                 "--cert", metavar="[PATH]"),
     ] = None,
     cert_key: Annotated[
         list[Path] | None,
-        _option("The private key of --cert; repeat both for more pairs.",
+        option("The private key of --cert; repeat both for more pairs.",
                 "--cert-key", metavar="PATH"),
     ] = None,
     cert_key_password_file: Annotated[
         Path | None,
-        _option(f"Where the key's password is; else ${PASSWORD_VARIABLE}, else a prompt.",
+        option(f"Where the key's password is; else ${PASSWORD_VARIABLE}, else a prompt.",
                 "--cert-key-password-file", metavar="PATH"),
     ] = None,
     bind_addr: Annotated[
-        str, _option("Where to listen.", "--bind-addr", metavar="HOST:PORT", show=True)
+        str, option("Where to listen.", "--bind-addr", metavar="HOST:PORT", show=True)
     ] = "127.0.0.1:8080",
     host: Annotated[
-        str | None, _option("The host of --bind-addr alone.", "--host", metavar="HOST")
+        str | None, option("The host of --bind-addr alone.", "--host", metavar="HOST")
     ] = None,
     port: Annotated[
         str | None,
-        _option("The port of --bind-addr alone; 0 for any.", "--port", "-p", metavar="PORT"),
+        option("The port of --bind-addr alone; 0 for any.", "--port", "-p", metavar="PORT"),
     ] = None,
     socket: Annotated[
-        Path | None, _option("Listen on this Unix socket instead.", "--socket", metavar="PATH")
+        Path | None, option("Listen on this Unix socket instead.", "--socket", metavar="PATH")
     ] = None,
     socket_mode: Annotated[
         str | None,
-        _option("The permissions of --socket, in octal.", "--socket-mode", metavar="MODE"),
+        option("The permissions of --socket, in octal.", "--socket-mode", metavar="MODE"),
     ] = None,
     plain_http: Annotated[
-        str, _option("What plain HTTP gets: redirect, serve or refuse.",
+        str, option("What plain HTTP gets: redirect, serve or refuse.",
                      "--plain-http", metavar="WHAT", show=True)
     ] = "redirect",
     allow_host: Annotated[
         list[str] | None,
-        _option("Answer for this host too; repeat for more.", "--allow-host", metavar="HOST"),
+        option("Answer for this host too; repeat for more.", "--allow-host", metavar="HOST"),
     ] = None,
-    index: Annotated[
-        list[str] | None,
-        _option("The file that stands for its folder.  [default: index.html, index.htm]",
-                "--index", metavar="NAME"),
-    ] = None,
-    hidden: Annotated[
-        bool, _option("Show dotfiles and files that look like keys.", "--hidden", metavar="")
-    ] = False,
-    no_listing: Annotated[
-        bool, _option("Do not list folders.", "--no-listing", metavar="")
-    ] = False,
+    index: folder.Index = None,
+    hidden: folder.Hidden = False,
+    no_listing: folder.NoListing = False,
+    follow_symlinks: folder.FollowSymlinks = False,
+    spa: folder.Spa = False,
+    no_compression: folder.NoCompression = False,
+    cache: folder.Cache = None,
     log_format: Annotated[
-        str, _option("How requests are logged: text, json, common or none.",
+        str, option("How requests are logged: text, json, common or none.",
                      "--log-format", metavar="FORMAT", show=True)
     ] = "text",
     workers: Annotated[
-        int, _option("Processes that serve.", "--workers", metavar="N", show=True)
+        int, option("Processes that serve.", "--workers", metavar="N", show=True)
     ] = 1,
     openssl: Annotated[
-        str | None, _option("The openssl program.  [default: the first in PATH]",
+        str | None, option("The openssl program.  [default: the first in PATH]",
                             "--openssl", metavar="PATH")
     ] = None,
 ) -> None:  # fmt: skip
@@ -132,10 +117,15 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         socket_mode=file_mode(socket_mode),
         plain_http=choice(api.PlainHttp, plain_http, "--plain-http"),
         allow_hosts=tuple(parse_host(name) for name in allow_host or ()),
-        folder=api.FolderOptions(
-            index=tuple(index or api.FolderOptions().index),
+        folder=folder.folder_options(
+            index=index,
             hidden=hidden,
-            listing=not no_listing,
+            no_listing=no_listing,
+            follow_symlinks=follow_symlinks,
+            spa=spa,
+            no_compression=no_compression,
+            cache=cache,
+            never=(password_file,) if password_file else (),
         ),
         openssl=openssl,
         log_format=choice(api.LogFormat, log_format, "--log-format"),
