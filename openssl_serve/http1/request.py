@@ -124,20 +124,24 @@ class RequestParser:
             self._llhttp = None
         except HttpParserError as error:
             self._llhttp = None
-            request = self._request
-            if request is not None and request in self.ready:
-                # Its body is malformed, and it has not been answered yet.
-                self.ready.remove(request)
-            elif request is not None:
-                self._is_over = not request.keep_alive
-            # Bytes after a request that ends the connection are not an answerable request.
-            if self.in_head or not self._is_over:
-                self._refuse(HttpError(400, f"malformed request: {error}"))
+            self._end_malformed(HttpError(400, f"malformed request: {error}"))
         if self.in_head and self.refusal is None:
             if len(self._target) > MAX_TARGET_LENGTH:
                 self._refuse(HttpError(414, "the target is too long"))
             elif self._open_head > MAX_HEAD_LENGTH or len(self._fields) > MAX_FIELDS:
                 self._refuse(HttpError(431, "the fields are too large"))
+
+    def _end_malformed(self, error: HttpError) -> None:
+        """End a stream that is no longer HTTP, with *error* if there is a request to answer."""
+        request = self._request
+        if request is not None and request in self.ready:
+            # Its body is malformed, and it has not been answered yet.
+            self.ready.remove(request)
+        elif request is not None:
+            self._is_over = not request.keep_alive
+        # Bytes after a request that ends the connection are not an answerable request.
+        if self.in_head or not self._is_over:
+            self._refuse(error)
 
     @property
     def is_idle(self) -> bool:

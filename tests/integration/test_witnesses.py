@@ -193,6 +193,9 @@ MESSAGES = GOOD | NEARLY
 """Bytes that are a request, or nearly one."""
 
 STRICTER = {
+    "a chunk size is refused at its first bad byte, which h11 sees only with the whole line": (
+        rb"(?i)transfer-encoding: *chunked\r\n(?:.*\r\n)*\r\n[0-9a-f]*[^0-9a-f;\r]"
+    ),
     "a bare LF ends no line (RFC 9112 section 2.2 lets us choose)": rb"(?<!\r)\n",
     "a method that nobody registered": rb"\A(?!GET|HEAD|POST|PUT|OPTIONS)",
     "a target is ASCII, and begins like a path or a URL": rb"\A\S+ (?![/*h][!-~]* HTTP)",
