@@ -12,6 +12,7 @@ from openssl_serve.cli import render
 from openssl_serve.errors import InvalidHostError
 from openssl_serve.hosts import Address, Host, parse_host
 from openssl_serve.server.contexts import system_verdict
+from openssl_serve.server.lan import mdns_name
 from openssl_serve.server.polyglot import PolyglotServer
 
 RESOLVE_TIMEOUT_S = 1.0
@@ -66,6 +67,9 @@ class Banner:
             warning = f"browsers will warn ({verdict})"
             lines.append(_line("untrusted", f"{warning}; compare the fingerprint before you go on"))
         for host in absent:
+            if host == mdns_name(socket.gethostname()):
+                # For the others on the network, whom it leads here; this machine need not know.
+                continue
             line = f'"{addresses[0].host} {host}"'
             lines.append(f"  {host} does not lead here yet: put the line {line} into /etc/hosts")
         self._write([*lines, "Ctrl-C ends it"])

@@ -62,6 +62,11 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         str | None,
         option("The port of --bind-addr alone; 0 for any.", "--port", "-p", metavar="PORT"),
     ] = None,
+    lan: Annotated[
+        bool,
+        option("Listen for the whole network, and be known by its addresses.",
+                "--lan", metavar=""),
+    ] = False,
     socket: Annotated[
         Path | None, option("Listen on this Unix socket instead.", "--socket", metavar="PATH")
     ] = None,
@@ -110,7 +115,10 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     # Only now: these bring ssl and the server, and --help needs neither.
     from openssl_serve import api  # noqa: PLC0415
     from openssl_serve.cli.banner import Banner  # noqa: PLC0415
+    from openssl_serve.server.lan import any_address, lan_hosts  # noqa: PLC0415
 
+    if lan and host is None and source_of(ctx, "bind_addr") == "DEFAULT":
+        address = address._replace(host=any_address())
     options = api.ServerOptions(
         address=address,
         socket_path=socket,
@@ -136,9 +144,10 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
             for pair in pairs
         ]
     else:
-        certificates = [
-            api.ensure_certificate(*group, openssl=openssl) for group in host_groups(cert_host)
-        ]
+        groups = host_groups(cert_host)
+        if lan:
+            groups[0] = [*(groups[0] or [parse_host("localhost")]), *lan_hosts()]
+        certificates = [api.ensure_certificate(*group, openssl=openssl) for group in groups]
     for warning in itertools.chain(*(each.warnings for each in certificates)):
         render.warning(warning)
     with api.make_server(root, certificates, options, write_log=render.write_log) as server:
