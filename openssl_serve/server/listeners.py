@@ -18,6 +18,25 @@ FIRST_INHERITED = 3
 """SD_LISTEN_FDS_START, sd_listen_fds(3)."""
 
 
+class UnixListener(socket.socket):
+    """A listening socket with a path that was made here, and is to be removed from here."""
+
+    def __init__(self) -> None:
+        super().__init__(socket.AF_UNIX)
+        self._path = ""
+        self._made: object = None
+
+    def made_at(self, path: Path) -> None:
+        """Remember what *path* is now: the name that this socket has just been bound to."""
+        self._path, self._made = str(path), _identity(path)
+
+    def remove(self) -> None:
+        """Remove the path, unless it is another's by now."""
+        with contextlib.suppress(OSError):
+            if self._made == _identity(Path(self._path)):
+                os.unlink(self._path)
+
+
 def open_tcp(address: Address) -> list[socket.socket]:
     """Listen on *address*; "localhost" and other names on each of their addresses.
 
@@ -58,9 +77,10 @@ def open_unix(path: Path, mode: int | None = None) -> list[socket.socket]:
     """
     try:
         _remove_stale(path)
-        listener = socket.socket(socket.AF_UNIX)
+        listener = UnixListener()
         try:
             listener.bind(str(path))
+            listener.made_at(path)
             if mode is not None:
                 path.chmod(mode)
             listener.listen(BACKLOG)
@@ -149,6 +169,12 @@ def _listen(family: int, where: tuple[object, ...]) -> socket.socket:
         raise
     listener.setblocking(False)
     return listener
+
+
+def _identity(path: Path) -> object:
+    status = path.lstat()
+    # The number of a file that is gone is soon given to another.
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def _remove_stale(path: Path) -> None:

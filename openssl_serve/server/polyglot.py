@@ -13,7 +13,6 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from openssl_serve.errors import HttpError
@@ -27,7 +26,12 @@ from openssl_serve.server.contexts import ContextProvider, refusal
 from openssl_serve.server.faults import FULL, error_response
 from openssl_serve.server.handling import Handlers
 from openssl_serve.server.limits import Limits
-from openssl_serve.server.listeners import address_of, connected_address, only_address
+from openssl_serve.server.listeners import (
+    UnixListener,
+    address_of,
+    connected_address,
+    only_address,
+)
 from openssl_serve.server.offload import Pool
 from openssl_serve.server.ports import raise_open_files
 
@@ -285,11 +289,11 @@ class PolyglotServer(socketserver.TCPServer):
         self._ended.wait()
 
     def server_close(self) -> None:
-        """Close the listening sockets, remove those with a path, and what the loop used."""
-        for listener, where in zip(self.listeners, self.addresses, strict=True):
+        """Close the listening sockets, remove paths that were made for them, end the loop's."""
+        for listener in self.listeners:
             listener.close()
-            if isinstance(where, Path):
-                with contextlib.suppress(OSError):
-                    where.unlink()
+            # Those that a service manager has handed over are its own to remove.
+            if isinstance(listener, UnixListener):
+                listener.remove()
         self._selector.close()
         self.pool.close()
