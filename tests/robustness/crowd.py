@@ -252,6 +252,11 @@ def load(port: int, *kinds: str) -> None:
     ]
     for thread in threads:
         thread.start()
+    deadline = time.monotonic() + TIMEOUT_S
+    while len({key.split()[0] for key in work.counts}) < len(set(kinds)):
+        # Until each kind was answered: from now on it is under load.
+        work.stopped.wait(0.01)
+        assert time.monotonic() < deadline, work.failures
     say(threads=len(threads))
     sys.stdin.read()
     work.stopped.set()
