@@ -20,6 +20,7 @@ from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.keys import check_pair
 from openssl_serve.certs.subject import Subject, handshake
 from openssl_serve.errors import CertificateError
+from openssl_serve.hosts import Address
 from openssl_serve.openssl.binary import Openssl, Output
 
 ROOT = Path("/")
@@ -52,7 +53,7 @@ def verify(subject: Subject, openssl: Openssl) -> Iterator[Check]:
         yield _key(facts, subject.cert_path, subject.key_path, openssl)
         yield _modes(subject.key_path)
     if subject.address:
-        yield from _server(subject, openssl)
+        yield from _server(subject, subject.address, openssl)
 
 
 def _dates(facts: CertificateFacts) -> Check:
@@ -91,8 +92,7 @@ def _purpose(facts: CertificateFacts) -> Check:
 
 def _reading(facts: CertificateFacts, path: Path, openssl: Openssl) -> Iterator[Check]:
     """Whether openssl sees the certificate that we see."""
-    arguments = ("x509", "-in", str(path), "-noout", "-text", "-serial", "-startdate", "-enddate",
-                 "-fingerprint", "-sha256", "-pubkey")  # fmt: skip
+    arguments = _read_arguments(path)
     output = openssl.run(*arguments, folder=ROOT)
     text = output.stdout.decode("utf-8", "backslashreplace")
     command = _shown(arguments)
@@ -146,13 +146,7 @@ def _name(entry: str) -> str:
 
 
 def _chain(subject: Subject, path: Path, openssl: Openssl) -> Check:
-    # Without the last one, nobody looks at the signature of what is trusted anyway.
-    arguments = ["verify", "-x509_strict", "-purpose", "sslserver", "-check_ss_sig"]
-    if subject.ca_path:
-        arguments += ["-CAfile", str(subject.ca_path)]
-    if len(subject.chain) > 1:
-        arguments += ["-untrusted", str(path)]
-    arguments.append(str(path))
+    arguments = _chain_arguments(subject, path)
     output = openssl.run(*arguments, folder=ROOT)
     good = output.exit_code == 0 and f"{path}: OK" in output.stdout.decode("utf-8", "replace")
     trusted = subject.ca_path or "this system's CAs"
@@ -161,7 +155,7 @@ def _chain(subject: Subject, path: Path, openssl: Openssl) -> Check:
 
 
 def _key(facts: CertificateFacts, cert: Path, key: Path, openssl: Openssl) -> Check:
-    arguments = ("pkey", "-in", str(key), "-pubout")
+    arguments = _key_arguments(key)
     try:
         check_pair(cert, key)
     except CertificateError as error:
@@ -181,35 +175,81 @@ def _modes(key: Path) -> Check:
     return Check("modes", good, f"{key} has mode {mode:04o}" + ("" if good else ": chmod 600"))
 
 
-def _server(subject: Subject, openssl: Openssl) -> Iterator[Check]:
+def _server(subject: Subject, address: Address, openssl: Openssl) -> Iterator[Check]:
     """A real handshake, as a strict client makes it; and openssl's, for the same certificate."""
-    address = subject.address
-    if address is None:
-        return
     context = ssl.create_default_context(cafile=subject.ca_path)
     # What Python 3.13 does by default.
     context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     trusted = subject.ca_path or "this system's CAs"
+    says = refused = ""
     try:
         with handshake(address, context) as tls:
             cipher = tls.cipher()
-            says = f"{tls.version()}, {cipher[0] if cipher else ''}, trusting {trusted}"
-            yield Check("handshake", True, says)
+            says = f"{tls.version()}, {cipher[0] if cipher else ''}"
     except ssl.SSLError as error:
-        reason = getattr(error, "verify_message", None) or error.reason or str(error)
-        yield Check("handshake", False, f"{reason}, trusting {trusted}")
-    arguments = ["s_client", "-connect", str(address), "-showcerts"]
-    if subject.host and not subject.host.is_ip:
-        arguments += ["-servername", address.host]
+        refused = getattr(error, "verify_message", None) or error.reason or str(error)
+    yield Check("handshake", not refused, f"{refused or says}, trusting {trusted}")
+    arguments = _server_arguments(address, subject)
     output = openssl.run(*arguments, folder=ROOT, timeout_s=20)
-    # Its exit code is no verdict: 0 or 1 after the same session, by who closes first.
+    fault = _other_view(output, subject.facts, trusts=not refused)
+    says = fault or "openssl gets the same certificate, and says the same"
+    yield Check("server", not fault, says, f"{_shown(arguments)} </dev/null")
+
+
+def _other_view(output: Output, facts: CertificateFacts, *, trusts: bool) -> str:
+    """What openssl saw of the server that we did not; empty when it agrees.
+
+    Its exit code is no verdict: 0 or 1 after the same session, by who closes first.
+    """
     shown = [block for block in pem.blocks(output.stdout) if block.label == "CERTIFICATE"]
-    digest = hashlib.sha256(shown[0].der).hexdigest() if shown else "nothing"
-    same = digest == subject.facts.fingerprint.replace(":", "").lower()
-    says = f"openssl gets the same certificate, in a chain of {len(shown)}"
-    if not same:
-        says = "openssl gets another certificate" if shown else _said(output)
-    yield Check("server", same, says, f"{_shown(arguments)} </dev/null")
+    if not shown:
+        return _said(output)
+    if hashlib.sha256(shown[0].der).hexdigest() != facts.fingerprint.replace(":", "").lower():
+        return "openssl gets another certificate"
+    verdict = re.search(rb"Verify return code: (\d+)[^\n]*", output.stdout)
+    if trusts and not (verdict and verdict[1] == b"0"):
+        said = verdict[0].decode("ascii", "replace") if verdict else "no verdict"
+        return f"we trust it, but openssl says: {said}"
+    return ""
+
+
+def commands_of(subject: Subject) -> list[str]:
+    """What openssl is asked about *subject*, ready to paste."""
+    found = []
+    if subject.cert_path:
+        found.append(_read_arguments(subject.cert_path))
+        found.append(_chain_arguments(subject, subject.cert_path))
+    if subject.key_path:
+        found.append(_key_arguments(subject.key_path))
+    commands = [_shown(arguments) for arguments in found]
+    if subject.address:
+        commands.append(f"{_shown(_server_arguments(subject.address, subject))} </dev/null")
+    return commands
+
+
+def _read_arguments(path: Path) -> tuple[str, ...]:
+    return ("x509", "-in", str(path), "-noout", "-text", "-serial", "-startdate", "-enddate",
+            "-fingerprint", "-sha256", "-pubkey")  # fmt: skip
+
+
+def _chain_arguments(subject: Subject, path: Path) -> tuple[str, ...]:
+    # Without the last one, nobody looks at the signature of what is trusted anyway.
+    arguments = ["verify", "-x509_strict", "-purpose", "sslserver", "-check_ss_sig"]
+    if subject.ca_path:
+        arguments += ["-CAfile", str(subject.ca_path)]
+    if len(subject.chain) > 1:
+        arguments += ["-untrusted", str(path)]
+    return (*arguments, str(path))
+
+
+def _key_arguments(key: Path) -> tuple[str, ...]:
+    return ("pkey", "-in", str(key), "-pubout")
+
+
+def _server_arguments(address: Address, subject: Subject) -> tuple[str, ...]:
+    name = [] if subject.host and subject.host.is_ip else ["-servername", address.host]
+    trust = ["-CAfile", str(subject.ca_path)] if subject.ca_path else []
+    return ("s_client", "-connect", str(address), "-showcerts", *trust, *name)
 
 
 def _said(output: Output) -> str:
@@ -219,5 +259,5 @@ def _said(output: Output) -> str:
     return (telling or lines or [f"openssl left with {output.exit_code}, and said nothing"])[0]
 
 
-def _shown(arguments: tuple[str, ...] | list[str]) -> str:
+def _shown(arguments: tuple[str, ...]) -> str:
     return f"openssl {shlex.join(arguments)}"

@@ -126,10 +126,16 @@ def _folder(store: "Store", _: "Openssl") -> Iterator[Finding]:
 def _kept(store: "Store", _: "Openssl") -> Iterator[Finding]:
     import datetime as dt  # noqa: PLC0415
 
+    from openssl_serve.certs.authority import STEM  # noqa: PLC0415
+
     now = dt.datetime.now(dt.UTC)
     pairs = store.list()
     bad = [kept for kept in pairs if kept.facts.due(now)]
     yield Finding("kept", None, f"{len(pairs)} certificates" if pairs else "no certificate yet")
+    whole = {kept.cert_path for kept in pairs}
+    for cert in sorted(store.folder.glob("*.crt")):
+        if cert not in whole and cert.stem != STEM:
+            yield Finding("kept", False, f"{cert} is no whole pair: openssl-serve show {cert}")
     for kept in bad:
         word = "expired" if kept.facts.expired(now) else "due"
         yield Finding("kept", None, f"{kept.cert_path} is {word}: openssl-serve renew")

@@ -62,6 +62,8 @@ def export(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     kept, tool = inspection.open_store().get(parse_host(host)), Openssl(openssl)
     if explain:
         if wanted.needs_openssl:
+            if wanted.needs_password:
+                render.result("# the password is the first line of ./password")
             render.result(recipe(kept, wanted).as_script(str(tool.path)))
         else:
             render.note(f"openssl is not needed for {wanted}")

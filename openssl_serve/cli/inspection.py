@@ -65,16 +65,22 @@ def verify(
     what: SUBJECT = "localhost",
     ca: CA = None,
     json: JSON = False,
+    explain: EXPLAIN = False,
     openssl: OPENSSL = None,
 ) -> None:
     """Run every check; leave with 4 when one fails."""
     from openssl_serve.certs.subject import find_subject  # noqa: PLC0415
+    from openssl_serve.certs.verify import commands_of  # noqa: PLC0415
     from openssl_serve.certs.verify import verify as checks_of  # noqa: PLC0415
     from openssl_serve.cli import certificates_text as words  # noqa: PLC0415
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
 
     tool = Openssl(openssl)
     subject = find_subject(what, open_store(), ca.expanduser().absolute() if ca else None)
+    if explain:
+        for command in commands_of(subject):
+            render.result(command)
+        return
     if not json:
         render.note(f"with {tool.path}, {tool.version}")
     checks = []

@@ -14,6 +14,7 @@ from openssl_serve.errors import (
     OpensslFailedError,
     OpensslNotFoundError,
     OpensslUnusableError,
+    UsageError,
 )
 from openssl_serve.hosts import shorten
 from openssl_serve.openssl.flavour import Version, parse_version
@@ -70,6 +71,7 @@ class Openssl:
         return self._run(arguments, folder, timeout_s)
 
     def _run(self, arguments: tuple[str, ...], folder: Path, timeout_s: int) -> Output:
+        _refuse_what_sh_cannot_say(arguments)
         sh = _import_sh()
         config = folder / "openssl.cnf"
         environment = {k: v for k, v in os.environ.items() if k not in _OVERRIDDEN}
@@ -147,6 +149,13 @@ def failure(step: str, output: Output) -> OpensslFailedError:
         "all that openssl is asked, to run it yourself: openssl-serve generate --explain",
         stderr=output.stderr,
     )
+
+
+def _refuse_what_sh_cannot_say(arguments: tuple[str, ...]) -> None:
+    for word in arguments:
+        # A file name of bytes that are no UTF-8 has surrogates here (PEP 383).
+        if not word.isascii() and word != word.encode("utf-8", "replace").decode("utf-8"):
+            raise UsageError(f"{shorten(word)}: the name is no UTF-8", "rename it, or its folder")
 
 
 def _find(named: str) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
+from openssl_serve.errors import OpensslServeError
 from openssl_serve.hosts import Host
 
 # Inside the package in a wheel (pyproject.toml puts it there), at the top level in a checkout.
@@ -54,7 +55,7 @@ def _read() -> str:
     for place in _PLACES:
         if place.is_file():
             return place.read_text("utf-8")
-    raise FileNotFoundError(f"openssl.cnf.template is missing from this installation: {_PLACES[0]}")
+    raise OpensslServeError(f"{_PLACES[0]} is missing", "install openssl-serve again")
 
 
 def _lines(pairs: Iterable[tuple[str, str]]) -> str:

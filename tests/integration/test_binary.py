@@ -13,6 +13,7 @@ from openssl_serve.errors import (
     OpensslFailedError,
     OpensslNotFoundError,
     OpensslUnusableError,
+    UsageError,
 )
 from openssl_serve.openssl import binary
 from openssl_serve.openssl.binary import Openssl, Output, failure
@@ -273,3 +274,9 @@ def test_a_failure_is_one_line_and_keeps_the_rest(stderr, words):
     assert len(str(error)) < 300
     assert error.stderr == stderr
     assert isinstance(error, OpensslError)
+
+
+def test_a_name_that_is_no_utf8_is_said_so(tmp_path):
+    """sh would fail in its child, with a traceback."""
+    with pytest.raises(UsageError, match=r"a\\udcff: the name is no UTF-8"):
+        Openssl().run("x509", "-in", "a\udcff", folder=tmp_path)

@@ -60,6 +60,7 @@ def test_what_is_wrong_with_the_folder(cli, home):
     cli.good("generate", "--ca", "a.test")
     (home / "a_test.key").chmod(0o644)
     (home / "_local_ca.key").unlink()
+    (home / "b_test.crt").touch()
     home.chmod(0o755)
 
     finished = cli("doctor", "--json")
@@ -69,6 +70,7 @@ def test_what_is_wrong_with_the_folder(cli, home):
     assert found["folder"][0] == (False, f"{home} has mode 0755, and 0700 is private")
     assert found["folder"][1][1].startswith(f"{home}/a_test.key can be read by others")
     assert "without its key" in found["local CA"][0][1]
+    assert found["kept"][1][1].startswith(f"{home}/b_test.crt is no whole pair")
 
 
 @pytest.mark.parametrize("content", ["file", "garbage CA"])

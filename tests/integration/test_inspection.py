@@ -3,6 +3,7 @@
 import json
 import socket
 import ssl
+import subprocess
 import threading
 
 import pytest
@@ -188,6 +189,30 @@ class TestVerify:
         assert "self-signed certificate" in checks(finished)["handshake"]["says"]
         cli.good("verify", f"localhost:{port}", "--ca", cert)
 
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            ("s/Verify return code: 0/Verify return code: 19/", "we trust it, but openssl says: V"),
+            ("/Verify return code/d", "no verdict"),
+            ("s/^MII./MIIX/", "another certificate"),
+            ("/BEGIN/d", "said nothing"),
+        ],
+    )
+    def test_openssl_seeing_another_server_is_a_failure(
+        self, cli, kept, served, tmp_path, change, says
+    ):
+        port = served(kept, kept.with_suffix(".key"))
+        body = f'[ "$1" = s_client ] || exec $REAL "$@"\n$REAL "$@" 2>/dev/null | sed "{change}"'
+
+        finished = cli(
+            "verify", f"localhost:{port}", "--json", "--openssl", stub(tmp_path / "bin", body)
+        )
+
+        assert finished.code == 4
+        found = checks(finished)
+        assert found["handshake"]["good"]
+        assert says in found["server"]["says"]
+
     def test_a_server_with_another_name(self, cli, served, tmp_path):
         cert, key = write(tmp_path / "c", ours(names=["b.test"])), write(tmp_path / "k", KEY)
         port = served(cert, key)
@@ -298,3 +323,18 @@ class TestVerify:
         write(home / "10_0_0_1.key", key)
 
         assert checks(cli("verify", "10.0.0.1", "--json"))["reading"]["good"]
+
+
+def test_explain_prints_what_verify_asks_and_it_can_be_pasted(cli, kept, served, tmp_path):
+    port = served(kept, kept.with_suffix(".key"))
+
+    for what in ("a.test", f"localhost:{port}"):
+        script = cli.good("verify", what, "--explain").out
+
+        done = subprocess.run(
+            ["sh", "-eu"], input=script.encode(), capture_output=True, check=False
+        )
+        assert b"error" not in done.stderr.lower()
+        found = checks(cli("verify", what, "--json"))
+        asked = [check["command"] for check in found.values()]
+        assert script.splitlines() == [command for command in asked if command]
