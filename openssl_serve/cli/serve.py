@@ -2,26 +2,30 @@
 
 import functools
 import itertools
-import os
-import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
 from openssl_serve.cli import folder_options as folder
 from openssl_serve.cli import render
+from openssl_serve.cli.address_options import file_mode, listening_address, source_of
+from openssl_serve.cli.certificate_options import (
+    PASSWORD_VARIABLE,
+    explain_groups,
+    host_groups,
+    key_password,
+    wanted_pairs,
+)
 from openssl_serve.cli.options import option
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import Address, Host, parse_address, parse_host, parse_port, shorten
+from openssl_serve.hosts import parse_host, shorten
 
 MAX_WORKERS = 64
 """More than the cores of any machine that this is for; each costs about 20 MB."""
 
 Choice = TypeVar("Choice", bound=StrEnum)
-
-PASSWORD_VARIABLE = "OPENSSL_SERVE_KEY_PASSWORD"  # noqa: S105  a name, not a password
 
 
 def register(app: typer.Typer) -> None:
@@ -96,6 +100,10 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     workers: Annotated[
         int, option("Processes that serve.", "--workers", metavar="N", show=True)
     ] = 1,
+    explain: Annotated[
+        bool, option("Print how openssl makes the certificate, and do nothing.",
+                     "--explain", metavar="")
+    ] = False,
     openssl: Annotated[
         str | None, option("The openssl program.  [default: the first in PATH]",
                             "--openssl", metavar="PATH")
@@ -138,15 +146,18 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         openssl=openssl,
         log_format=choice(api.LogFormat, log_format, "--log-format"),
     )
+    groups = host_groups(cert_host)
+    if lan:
+        groups[0] += lan_hosts()
+    if explain:
+        render.result(explain_groups(groups, openssl))
+        return
     if pairs:
         certificates = [
             api.load_certificate(*pair, functools.partial(key_password, pair.key, password_file))
             for pair in pairs
         ]
     else:
-        groups = host_groups(cert_host)
-        if lan:
-            groups[0] = [*(groups[0] or [parse_host("localhost")]), *lan_hosts()]
         certificates = [api.ensure_certificate(*group, openssl=openssl) for group in groups]
     for warning in itertools.chain(*(each.warnings for each in certificates)):
         render.warning(warning)
@@ -156,83 +167,6 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
             api.serve_until_signal(server, banner.start, workers=workers)
         finally:
             banner.stop()
-
-
-def file_mode(text: str | None) -> int | None:
-    """Read permission bits in octal; raises UsageError.
-
-    >>> file_mode("660") == 0o660
-    True
-    """
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and 3 <= len(text) <= 4 and max(text) <= "7"):
-        raise UsageError(f'--socket-mode "{shorten(text)}" is no mode', "three octal digits: 660")
-    return int(text, 8)
-
-
-class Pair(NamedTuple):
-    """The files of a custom certificate."""
-
-    cert: Path
-    key: Path
-
-
-def wanted_pairs(certs: list[str], keys: list[Path]) -> list[Pair]:
-    """Return the custom pairs that were asked for; none when one is to be generated.
-
-    `--cert=false` counts as not given, as in code-server. Raises UsageError for half a pair.
-    """
-    given = [cert for cert in certs if cert and cert != "false"]
-    if len(given) < len(keys):
-        key = shorten(str(keys[len(given)]))
-        raise UsageError("--cert is missing", f"name the certificate of {key}: --cert PATH")
-    if len(given) > len(keys):
-        raise UsageError(
-            "--cert-key is missing",
-            f"name the private key of {shorten(given[len(keys)])}: --cert-key PATH",
-            "or leave out --cert and its path, and a pair is made",
-        )
-    return [Pair(Path(cert), key) for cert, key in zip(given, keys, strict=True)]
-
-
-def host_groups(values: list[str] | None) -> list[list[Host]]:
-    """Read --cert-host: each is a host of the first certificate, or, with commas, a group.
-
-    A group gets a certificate of its own, which clients get that ask for one of its names.
-
-    >>> [list(map(str, group)) for group in host_groups(["a.test", "b.test,c.test", "d.test"])]
-    [['a.test', 'd.test'], ['b.test', 'c.test']]
-    """
-    first = [parse_host(value) for value in values or () if "," not in value]
-    groups = [list(map(parse_host, value.split(","))) for value in values or () if "," in value]
-    return [first, *groups] if first or not groups else groups
-
-
-def source_of(ctx: typer.Context, name: str) -> str:
-    """Where the value of the parameter *name* came from: COMMANDLINE, ENVIRONMENT, DEFAULT."""
-    source = ctx.get_parameter_source(name)
-    return source.name if source is not None else "DEFAULT"
-
-
-def listening_address(
-    values: tuple[str, str | None, str | None], sources: dict[str, str]
-) -> Address:
-    """Combine --bind-addr, --host and --port (*values*); raises UsageError.
-
-    A value from the command line beats any from the environment; from the same source, --host
-    and --port are the more precise word.
-    """
-    bind_addr, host, port = values
-    chosen = parse_address("127.0.0.1:8080")
-    for source in ("DEFAULT", "ENVIRONMENT", "COMMANDLINE"):
-        if sources["bind_addr"] == source:
-            chosen = parse_address(bind_addr)
-        if host is not None and sources["host"] == source:
-            chosen = chosen._replace(host=parse_host(host).value)
-        if port is not None and sources["port"] == source:
-            chosen = chosen._replace(port=parse_port(port))
-    return chosen
 
 
 def folder_named(target: str) -> Path:
@@ -259,21 +193,3 @@ def choice(kind: type[Choice], text: str, option: str) -> Choice:
         names = ", ".join(kind)
         hint = f"{option} {next(iter(kind))} is the default"
         raise UsageError(f'{option} "{shorten(text)}" is none of {names}', hint) from error
-
-
-def key_password(key: Path, file: Path | None) -> str | None:
-    """Find the password of *key*: in *file*, in the environment, by asking on a terminal."""
-    if file is not None:
-        try:
-            return file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeError) as error:
-            reason = (getattr(error, "strerror", None) or "is no text").lower()
-            raise UsageError(
-                f"--cert-key-password-file {shorten(str(file))}: {reason}",
-                "the file holds the password as text; its last line break does not count",
-            ) from error
-    if PASSWORD_VARIABLE in os.environ:
-        return os.environ[PASSWORD_VARIABLE]
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        return str(typer.prompt(f"Password of {key}", hide_input=True, err=True))
-    return None

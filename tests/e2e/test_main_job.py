@@ -4,6 +4,7 @@ import re
 import socket
 import ssl
 import stat
+import subprocess
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -262,3 +263,23 @@ def has_ipv6() -> bool:
     except OSError:
         return False
     return True
+
+
+def test_explain_is_a_script_that_makes_such_a_certificate_and_does_nothing(
+    command: Command, tmp_path: Path
+) -> None:
+    finished = command.run("--explain", "--cert-host", "my.dev.local")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    subprocess.run(
+        ["sh", "-eu"], input=finished.stdout, text=True, cwd=empty, timeout=30, check=True
+    )
+
+    assert finished.code == 0
+    assert not command.data.exists()
+    pasted = openssl("x509", "-in", str(empty / "cert.pem"), "-noout", "-text")
+    command.run("generate", "my.dev.local")
+    made = openssl("x509", "-in", str(command.cert), "-noout", "-text")
+    assert [line for line in pasted.splitlines() if "DNS:" in line or "CA:TRUE" in line] == [
+        line for line in made.splitlines() if "DNS:" in line or "CA:TRUE" in line
+    ]

@@ -1,0 +1,45 @@
+"""Where `serve` listens: --bind-addr, --host, --port and --socket-mode, put together."""
+
+import typer
+
+from openssl_serve.errors import UsageError
+from openssl_serve.hosts import Address, parse_address, parse_host, parse_port, shorten
+
+
+def source_of(ctx: typer.Context, name: str) -> str:
+    """Where the value of the parameter *name* came from: COMMANDLINE, ENVIRONMENT, DEFAULT."""
+    source = ctx.get_parameter_source(name)
+    return source.name if source is not None else "DEFAULT"
+
+
+def listening_address(
+    values: tuple[str, str | None, str | None], sources: dict[str, str]
+) -> Address:
+    """Combine --bind-addr, --host and --port (*values*); raises UsageError.
+
+    A value from the command line beats any from the environment; from the same source, --host
+    and --port are the more precise word.
+    """
+    bind_addr, host, port = values
+    chosen = parse_address("127.0.0.1:8080")
+    for source in ("DEFAULT", "ENVIRONMENT", "COMMANDLINE"):
+        if sources["bind_addr"] == source:
+            chosen = parse_address(bind_addr)
+        if host is not None and sources["host"] == source:
+            chosen = chosen._replace(host=parse_host(host).value)
+        if port is not None and sources["port"] == source:
+            chosen = chosen._replace(port=parse_port(port))
+    return chosen
+
+
+def file_mode(text: str | None) -> int | None:
+    """Read permission bits in octal; raises UsageError.
+
+    >>> file_mode("660") == 0o660
+    True
+    """
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and 3 <= len(text) <= 4 and max(text) <= "7"):
+        raise UsageError(f'--socket-mode "{shorten(text)}" is no mode', "three octal digits: 660")
+    return int(text, 8)
