@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.profile import CertificateProfile
 from openssl_serve.certs.store import Kept, Store
-from openssl_serve.errors import CertificateError, InvalidHostError
-from openssl_serve.handlers.authorities import Authorities, ForAuthorities
-from openssl_serve.handlers.files import Files
+from openssl_serve.errors import CertificateError, InvalidHostError, UsageError
+from openssl_serve.handlers.authorities import Authorities
+from openssl_serve.handlers.decorations import Decorations
 from openssl_serve.handlers.folder import Folder, FolderOptions
 from openssl_serve.handlers.redirect import RedirectToHttps, RefusePlain
+from openssl_serve.handlers.site import Site
 from openssl_serve.hosts import Address, Host, parse_host
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.paths import data_folder
@@ -35,9 +36,13 @@ from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.server.signals import draining_on_signals
 
+if TYPE_CHECKING:
+    from openssl_serve.handlers.authentication import Credentials
+
 __all__ = [
     "Address",
     "Certificate",
+    "Decorations",
     "FolderOptions",
     "Limits",
     "LogFormat",
@@ -104,6 +109,9 @@ class ServerOptions:
     allow_hosts: tuple[Host, ...] = ()
     """Names to answer for besides those in the certificate."""
     folder: FolderOptions = field(default_factory=FolderOptions)
+    decorations: Decorations = field(default_factory=Decorations)
+    auth: "Credentials | None" = None
+    """Who may come in; None for everybody. Not together with PlainHttp.SERVE."""
     log_format: LogFormat = LogFormat.TEXT
     limits: Limits = field(default_factory=Limits)
     openssl: str | None = None
@@ -153,6 +161,11 @@ def make_server(
     a pair that cannot be loaded, ListenError for the address.
     """
     options = options or ServerOptions()
+    if options.auth is not None and options.plain_http is PlainHttp.SERVE:
+        raise UsageError(
+            "--auth with --plain-http serve: everybody on the way could read the password",
+            "leave out --plain-http serve: plain HTTP is then sent to https",
+        )
     certificates = certificate if isinstance(certificate, Sequence) else [certificate]
     # The key in use is never served, whatever its name and wherever it is linked from.
     keys = [each.key_path for each in certificates]
@@ -166,10 +179,10 @@ def make_server(
     contexts = [_following(each, log) for each in certificates]
     named = itertools.chain.from_iterable(map(_hosts_of, certificates))
     authorities = Authorities((*named, *options.allow_hosts))
-    secure = ForAuthorities(authorities, Files(folder, options.folder))
+    site = Site(folder, authorities, options.folder, options.decorations, options.auth)
     plain: dict[PlainHttp, Handler] = {
         PlainHttp.REDIRECT: RedirectToHttps(authorities),
-        PlainHttp.SERVE: secure,
+        PlainHttp.SERVE: site.handler(secure=False),
         PlainHttp.REFUSE: RefusePlain(),
     }
     listeners = inherited() or (
@@ -180,7 +193,7 @@ def make_server(
     server = PolyglotServer(
         listeners,
         contexts[0] if len(contexts) == 1 else _by_name(certificates, contexts),
-        Handlers(secure, plain[options.plain_http]),
+        Handlers(site.handler(secure=True), plain[options.plain_http]),
         log=log,
         limits=options.limits,
     )

@@ -283,6 +283,8 @@ def serve(root: Path, pair: Pair) -> Iterator[Serve]:
             *,
             limits: Limits | None = None,
             folder: FolderOptions | None = None,
+            decorations: api.Decorations | None = None,
+            auth: Any = None,
             plain_http: api.PlainHttp = api.PlainHttp.REDIRECT,
             allow_hosts: Sequence[Any] = (),
             log_format: api.LogFormat = api.LogFormat.TEXT,
@@ -296,6 +298,8 @@ def serve(root: Path, pair: Pair) -> Iterator[Serve]:
                 plain_http=plain_http,
                 allow_hosts=tuple(allow_hosts),
                 folder=folder or FolderOptions(),
+                decorations=decorations or api.Decorations(),
+                auth=auth,
                 log_format=log_format,
                 limits=limits or Limits(),
             )

@@ -1,6 +1,6 @@
 """Responses: values in, bytes out. A response may be sent many times; only its date changes."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from http import HTTPStatus
 
 from openssl_serve.http1.bodies import Body
@@ -45,6 +45,17 @@ class Response:
             lines.append(b"Content-Length: %d\r\n" % self.length)
         self.head = b"".join(lines)
         """All of the head but Date, Connection, what frames a stream, and the empty line."""
+
+    def put(self, lines: bytes, names: Container[bytes]) -> None:
+        """Put *lines*, whole fields, at the end, and drop those with *names* (lower case).
+
+        Once: a response that was sent before has them.
+        """
+        if self.head.endswith(lines):
+            return
+        first, *others = self.head.split(b"\r\n")[:-1]
+        kept = [line for line in others if line.partition(b":")[0].lower() not in names]
+        self.head = b"\r\n".join((first, *kept, lines))
 
     def discard(self) -> None:
         """Give back what the body holds; for a response that is not sent."""

@@ -1,0 +1,269 @@
+"""CORS, isolation, own fields, HSTS and a password, over real sockets and on every response."""
+
+import base64
+
+import h11
+import pytest
+from httplint import HttpResponseLinter
+from httplint.note import levels
+from server_fixtures import request
+
+from openssl_serve import api
+from openssl_serve.errors import UsageError
+from openssl_serve.handlers.authentication import Credentials
+from openssl_serve.handlers.decorations import Decorations, parse_header
+from openssl_serve.handlers.folder import FolderOptions
+
+PAGE = b"Accept: text/html"
+ANSWERS = {
+    "file": (request("/a.txt"), 200),
+    "file as gzip": (request("/long.txt", b"Accept-Encoding: gzip"), 200),
+    "large file as gzip": (request("/large.txt", b"Accept-Encoding: gzip"), 200),
+    "not modified": (request("/a.txt", b"If-None-Match: *"), 304),
+    "part": (request("/a.txt", b"Range: bytes=0-1"), 206),
+    "parts": (request("/a.txt", b"Range: bytes=0-1,5-6"), 206),
+    "no such part": (request("/a.txt", b"Range: bytes=99-"), 416),
+    "listing": (request("/"), 200),
+    "listing, as a page": (request("/", PAGE), 200),
+    "clean URL": (request("/page"), 200),
+    "page of an app": (request("/users", PAGE), 200),
+    "missing": (request("/missing.js"), 404),
+    "missing, as a page": (request("/missing.js", PAGE), 404),
+    "to the slash": (request("/sub"), 301),
+    "not allowed": (request("/", b"Content-Length: 0", method=b"POST"), 405),
+    "another host": (request("/", host=b"evil.test"), 421),
+    "options": (request("/", method=b"OPTIONS"), 204),
+    "preflight": (
+        request("/", b"Origin: https://a.test", b"Access-Control-Request-Method: GET",
+                b"Access-Control-Request-Headers: authorization", method=b"OPTIONS"), 204),
+}  # fmt: skip
+
+ACCEPTED = {
+    # httplint knows no multipart; RFC 9110 section 15.3.7.2 forbids the field there.
+    "parts": {"This response is partial, but doesn't have a Content-Range header."},
+    # It does not see the request, and this is the answer to a preflight.
+    "preflight": {"CORS headers are only allowed in preflight responses."},
+}
+
+
+@pytest.fixture
+def site(root):
+    (root / "sub").mkdir()
+    (root / "sub" / "index.html").write_text("sub")
+    (root / "page.html").write_text("<title>page</title>")
+    (root / "long.txt").write_text("long " * 1000)
+    (root / "large.txt").write_text("long " * 20_000)
+    return root
+
+
+def fields_of(answer, *names):
+    return [answer.get(name) for name in names]
+
+
+# Every kind of response.
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_every_response_has_what_it_was_told_to_have(serve, site, name):
+    data, status = ANSWERS[name]
+    if name == "page of an app":
+        (site / "index.html").write_text("<title>app</title>")
+    running = serve(
+        folder=FolderOptions(spa=True),
+        decorations=Decorations(
+            (parse_header("X-One: 1"), parse_header("Cache-Control: no-store")),
+            cors=True,
+            cross_origin_isolated=True,
+            hsts=True,
+        ),
+    )
+    with running.tls() as client:
+        for _ in range(2):
+            answer = client.send(data).answer(data.partition(b" ")[0])
+            assert answer.status == status
+            assert fields_of(
+                answer, b"x-one", b"cache-control", b"access-control-allow-origin",
+                b"cross-origin-opener-policy", b"cross-origin-embedder-policy",
+                b"cross-origin-resource-policy", b"strict-transport-security",
+            ) == [b"1", b"no-store", b"*", b"same-origin", b"require-corp", b"cross-origin",
+                  b"max-age=300"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("decorated", [False, True], ids=["bare", "decorated"])
+def test_a_reader_of_http_finds_no_fault_with_it(serve, site, name, decorated):
+    data, status = ANSWERS[name]
+    if name == "page of an app":
+        (site / "index.html").write_text("<title>app</title>")
+    decorations = Decorations(
+        (parse_header("X-One: 1"),), cors=True, cross_origin_isolated=True, hsts=True
+    )
+    running = serve(
+        folder=FolderOptions(spa=True, cache_s=60),
+        decorations=decorations if decorated else Decorations(),
+    )
+    with running.tls() as client:
+        answer = client.send(data).answer(data.partition(b" ")[0])
+    assert answer.status == status
+
+    linter = HttpResponseLinter()
+    linter.base_uri = "https://localhost/x"
+    linter.process_response_topline(b"HTTP/1.1", b"%d" % answer.status, answer.reason)
+    linter.process_headers(answer.fields)
+    linter.feed_content(answer.body)
+    linter.finish_content(complete=True)
+
+    bad = {str(note.summary) for note in linter.notes if note.level is levels.BAD}
+    assert bad <= ACCEPTED.get(name, set())
+
+
+def test_without_a_word_none_of_it_is_there(server, site):
+    for target in ("/a.txt", "/missing"):
+        answer = server.get(target, b"Origin: https://a.test")
+        names = {name for name, _ in answer.fields}
+        assert not any(name.startswith((b"access-control", b"cross-origin")) for name in names)
+        assert b"strict-transport-security" not in names
+    preflight = server.get("/a.txt", b"Origin: https://a.test",
+                           b"Access-Control-Request-Method: GET", method=b"OPTIONS")  # fmt: skip
+    assert preflight.get(b"access-control-allow-methods") is None
+
+
+def test_a_field_of_the_users_replaces_ours_in_what_is_kept_too(serve, site, monkeypatch):
+    monkeypatch.setattr("openssl_serve.handlers.files.SETTLED_S", -10.0)
+    running = serve(decorations=Decorations((parse_header("cache-control: no-store"),)))
+    with running.tls() as client:
+        for _ in range(3):
+            assert client.get("/a.txt").get(b"cache-control") == b"no-store"
+
+
+def test_hsts_is_never_told_over_plain_http(serve, site, monkeypatch):
+    """RFC 6797 section 7.2; not even in an answer that was kept for TLS."""
+    monkeypatch.setattr("openssl_serve.handlers.files.SETTLED_S", -10.0)
+    running = serve(plain_http=api.PlainHttp.SERVE, decorations=Decorations(hsts=True))
+
+    for _ in range(2):
+        assert running.get("/a.txt").get(b"strict-transport-security") == b"max-age=300"
+        with running.plain() as client:
+            assert client.get("/a.txt").get(b"strict-transport-security") is None
+    with serve(decorations=Decorations(hsts=True)).plain() as client:
+        assert client.get("/a.txt").get(b"strict-transport-security") is None
+
+
+# Preflights.
+
+ASK = (b"Origin: https://a.test", b"Access-Control-Request-Method: GET")
+
+
+def test_a_preflight_is_answered_with_all_that_it_asks_for(serve, site):
+    running = serve(decorations=Decorations(cors=True))
+    answer = running.get(
+        "/missing.js",
+        *ASK,
+        b"Access-Control-Request-Headers: range, x-own",
+        b"Access-Control-Request-Private-Network: true",
+        method=b"OPTIONS",
+    )
+
+    assert (answer.status, answer.body) == (204, b"")
+    assert fields_of(
+        answer, b"access-control-allow-origin", b"access-control-allow-methods",
+        b"access-control-allow-headers", b"access-control-max-age",
+        b"access-control-allow-private-network",
+    ) == [b"*", b"GET, HEAD, OPTIONS", b"range, x-own", b"600", b"true"]  # fmt: skip
+    assert b"Access-Control-Request-Headers" in (answer.get(b"vary") or b"")
+
+
+def test_a_preflight_allows_no_more_than_was_asked(serve, site):
+    running = serve(decorations=Decorations(cors=True))
+
+    for fields in (ASK, (*ASK, b"Access-Control-Request-Headers: x; y"),
+                   (*ASK, b"Access-Control-Request-Private-Network: maybe")):  # fmt: skip
+        answer = running.get("/a.txt", *fields, method=b"OPTIONS")
+        assert answer.get(b"access-control-allow-headers") is None
+        assert answer.get(b"access-control-allow-private-network") is None
+    assert running.get("/a.txt", method=b"OPTIONS").get(b"allow") == b"GET, HEAD, OPTIONS"
+
+
+def test_a_preflight_for_another_host_is_refused(serve, site):
+    """What stops DNS rebinding comes before CORS."""
+    running = serve(decorations=Decorations(cors=True))
+    with running.tls() as client:
+        client.send(request("/", *ASK, method=b"OPTIONS", host=b"evil.test"))
+        assert client.answer(b"OPTIONS").status == 421
+
+
+# A password.
+
+ME = Credentials("me", "a:b\u00e9")
+
+
+def basic(text, scheme=b"Basic"):
+    data = text if isinstance(text, bytes) else text.encode()
+    return b"Authorization: " + scheme + b" " + base64.b64encode(data)
+
+
+def test_only_who_knows_the_password_is_let_in(serve, site):
+    running = serve(auth=ME)
+
+    for target in ("/a.txt", "/", "/missing", "/sub"):
+        answer = running.get(target)
+        assert answer.status == 401
+        assert answer.get(b"www-authenticate") == b'Basic realm="openssl-serve", charset="UTF-8"'
+        assert b"content of a" not in answer.body
+    assert running.get("/a.txt", basic("me:a:b\u00e9")).body == b"content of a\n"
+    assert running.get("/a.txt", basic("me:a:b\u00e9", b"bAsIc")).status == 200
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        basic("me:a:b"), basic("me:"), basic("me"), basic(":a:b\u00e9"), basic("you:a:b\u00e9"),
+        basic("ME:a:b\u00e9"), basic(""), basic(b"me:a:b\xe9"), basic(b"\xff\xfe:\xff"),
+        basic("me:a:b\u00e9\0"), basic("me:a:b\u00e9", b"Bearer"), basic("me:a:b\u00e9", b"Digest"),
+        b"Authorization: Basic", b"Authorization: Basic ", b"Authorization: Basic !!!!",
+        b"Authorization: Basic bWU6YTpi", b"Authorization: Basic bWU6YTpi===x",
+        b"Authorization: Basic " + b"A" * 20_000, b"Authorization: \xff", b"Authorization:",
+        b"Authorization: Basic bWU6YTpiw6k=, Basic bWU6YTpiw6k=",
+    ],
+)  # fmt: skip
+def test_who_does_not_is_told_so_whatever_was_sent(serve, site, field):
+    """static-web-server CVE-2026-27480, uploadserver 6.0.2: no traceback, no difference."""
+    assert serve(auth=ME).get("/a.txt", field).status == 401
+
+
+def test_what_is_kept_is_not_given_to_strangers(serve, site, monkeypatch):
+    monkeypatch.setattr("openssl_serve.handlers.files.SETTLED_S", -10.0)
+    with serve(auth=ME).tls() as client:
+        assert client.get("/a.txt", basic("me:a:b\u00e9")).status == 200
+        assert client.get("/a.txt").status == 401
+        assert client.get("/a.txt", b"If-None-Match: *").status == 401
+
+
+def test_a_preflight_needs_no_password_and_opens_nothing(serve, site):
+    """Fetch standard: a preflight carries no credentials."""
+    running = serve(auth=ME, decorations=Decorations(cors=True))
+
+    assert running.get("/a.txt", *ASK, method=b"OPTIONS").status == 204
+    assert running.get("/a.txt", method=b"OPTIONS").status == 401
+    answer = running.get("/a.txt", b"Origin: https://a.test")
+    assert (answer.status, answer.get(b"access-control-allow-origin")) == (401, b"*")
+
+
+def test_a_password_is_never_asked_for_over_plain_http(serve, site):
+    with serve(auth=ME).plain() as client:
+        assert client.get("/a.txt").status == 301
+    with pytest.raises(UsageError, match="--auth with --plain-http serve"):
+        serve(auth=ME, plain_http=api.PlainHttp.SERVE)
+
+
+def test_the_refusal_is_one_that_other_readers_understand(serve, site):
+    answer = serve(auth=ME).get("/a.txt", PAGE)
+    linter = HttpResponseLinter()
+    linter.base_uri = "https://localhost/a.txt"
+    linter.process_response_topline(b"HTTP/1.1", b"401", answer.reason)
+    linter.process_headers(answer.fields)
+    linter.feed_content(answer.body)
+    linter.finish_content(complete=True)
+
+    assert not [note.summary for note in linter.notes if note.level is levels.BAD]
+    assert h11.Response(status_code=401, headers=answer.fields)
