@@ -1,6 +1,9 @@
 """What every test stands on: no test reaches the user's own folders or settings."""
 
 import os
+import socket
+import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,36 @@ def cli(home, capsys):
     from command_line import CommandLine  # noqa: PLC0415 - most tests need no typer
 
     return CommandLine(capsys)
+
+
+@pytest.fixture
+def served():
+    """Serve a pair from a thread; the port."""
+    sockets = []
+
+    def serve(cert, key):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        listener = socket.create_server(("127.0.0.1", 0))
+        sockets.append(listener)
+
+        def loop():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                connection.settimeout(10)
+                try:
+                    with context.wrap_socket(connection, server_side=True) as tls:
+                        tls.recv(1)
+                except OSError:
+                    connection.close()
+
+        threading.Thread(target=loop, daemon=True).start()
+        return listener.getsockname()[1]
+
+    yield serve
+    for listener in sockets:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()

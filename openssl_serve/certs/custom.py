@@ -8,6 +8,7 @@ from pathlib import Path
 from openssl_serve.certs.facts import CertificateFacts, read_chain, read_file
 from openssl_serve.certs.keys import check_pair, read_key_block
 from openssl_serve.errors import CertificateError, KeyMismatchError
+from openssl_serve.paths import expand
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def load_custom(cert: Path, key: Path, password: Callable[[], str | None] = lamb
 
     *password* is asked only for an encrypted key. Raises CertificateError: one line with the file.
     """
-    cert, key = cert.expanduser(), key.expanduser()
+    cert, key = expand(cert), expand(key)
     try:
         facts, *chain = read_chain(read_file(cert))
     except CertificateError as error:

@@ -166,7 +166,7 @@ def _make_private(path: Path) -> None:
             with suppress(FileExistsError):
                 folder.mkdir(0o700)
     status = path.stat()
-    shared = status.st_mode & stat.S_ISVTX or path == Path.home()
+    shared = status.st_mode & stat.S_ISVTX or str(path) == os.path.expanduser("~")
     # Not /tmp and not the home: somebody named them, but they are not ours alone.
     if status.st_mode & 0o077 and status.st_uid == os.geteuid() and not shared:
         path.chmod(0o700)

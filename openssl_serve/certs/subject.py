@@ -9,6 +9,7 @@ from openssl_serve.certs.facts import CertificateFacts, facts_of, read_chain, re
 from openssl_serve.certs.store import Kept, Store
 from openssl_serve.errors import CertificateError, UsageError
 from openssl_serve.hosts import Address, Host, parse_address, parse_host, shorten
+from openssl_serve.paths import expand
 
 CONNECT_TIMEOUT_S = 10
 
@@ -41,7 +42,7 @@ def find_subject(text: str, store: Store, ca: Path | None = None) -> Subject:
 
     *ca* is to be trusted instead of what is known. Raises OpensslServeError.
     """
-    path = Path(text).expanduser()
+    path = expand(text)
     if path.is_file() or "/" in text:
         return _of_file(text, path.absolute(), ca)
     if _is_address(text):

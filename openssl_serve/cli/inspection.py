@@ -74,9 +74,10 @@ def verify(
     from openssl_serve.certs.verify import verify as checks_of  # noqa: PLC0415
     from openssl_serve.cli import certificates_text as words  # noqa: PLC0415
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
+    from openssl_serve.paths import expand  # noqa: PLC0415
 
     tool = Openssl(openssl)
-    subject = find_subject(what, open_store(), ca.expanduser().absolute() if ca else None)
+    subject = find_subject(what, open_store(), expand(ca).absolute() if ca else None)
     if explain:
         for command in commands_of(subject):
             render.result(command)

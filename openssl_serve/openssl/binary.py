@@ -18,6 +18,7 @@ from openssl_serve.errors import (
 )
 from openssl_serve.hosts import shorten
 from openssl_serve.openssl.flavour import Version, parse_version
+from openssl_serve.paths import expand
 
 VARIABLE = "OPENSSL_SERVE_OPENSSL"
 
@@ -160,7 +161,7 @@ def _refuse_what_sh_cannot_say(arguments: tuple[str, ...]) -> None:
 
 def _find(named: str) -> Path:
     if "/" in named:
-        path = Path(named).expanduser().absolute()
+        path = expand(named).absolute()
         if path.is_dir():
             raise OpensslNotFoundError(f"{path} is a folder, not the openssl program")
         if not os.access(path, os.X_OK):

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import ssl
 import subprocess
 import threading
 
@@ -31,39 +30,6 @@ OTHER = ec.generate_private_key(ec.SECP256R1())
 def kept(cli, home):
     cli.good("generate", "a.test")
     return home / "a_test.crt"
-
-
-@pytest.fixture
-def served():
-    """Serve a pair from a thread; the port."""
-    sockets = []
-
-    def serve(cert, key):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
-        listener = socket.create_server(("127.0.0.1", 0))
-        sockets.append(listener)
-
-        def loop():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                connection.settimeout(10)
-                try:
-                    with context.wrap_socket(connection, server_side=True) as tls:
-                        tls.recv(1)
-                except OSError:
-                    connection.close()
-
-        threading.Thread(target=loop, daemon=True).start()
-        return listener.getsockname()[1]
-
-    yield serve
-    for listener in sockets:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
 
 
 def checks(finished):

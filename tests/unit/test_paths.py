@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import appdirs
+import pytest
 
-from openssl_serve.paths import data_folder
+from openssl_serve.errors import StoreError, UsageError
+from openssl_serve.paths import data_folder, expand
 
 
 def test_the_variable_wins(monkeypatch, tmp_path):
@@ -35,3 +37,24 @@ def test_xdg_data_home_counts_on_linux(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 
     assert data_folder() == tmp_path / "openssl-serve"
+
+
+@pytest.mark.parametrize("found", ["~/.local/share/openssl-serve", "share/openssl-serve"])
+def test_without_a_home_nothing_is_made_in_the_current_folder(monkeypatch, found):
+    """code-server makes a folder named ~ (its issues 514 and 451)."""
+    monkeypatch.delenv("OPENSSL_SERVE_HOME", raising=False)
+    monkeypatch.setattr(appdirs, "user_data_dir", lambda _name: found)
+
+    with pytest.raises(StoreError, match="there is no home to keep certificates in") as caught:
+        data_folder()
+
+    assert "OPENSSL_SERVE_HOME" in caught.value.hints[0]
+
+
+def test_a_tilde_of_nobody_is_an_error_of_ours(monkeypatch):
+    monkeypatch.setenv("OPENSSL_SERVE_HOME", "~nobody-of-this-name/x")
+
+    with pytest.raises(UsageError, match="~nobody-of-this-name/x: there is no such user"):
+        data_folder()
+    assert expand("~/x") == Path.home() / "x"
+    assert expand("x/~") == Path("x/~")
