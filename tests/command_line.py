@@ -1,9 +1,8 @@
 """The command line inside this process: exit code, stdout and stderr of one call."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from openssl_serve.cli import app as app_module
-from openssl_serve.cli import certificates
+from openssl_serve.cli.app import run
 
 
 class Finished(NamedTuple):
@@ -25,14 +24,12 @@ class Finished(NamedTuple):
 class CommandLine:
     """Calls the program with pytest's *capsys* around it."""
 
-    def __init__(self, capsys) -> None:
+    def __init__(self, capsys: Any) -> None:
         self._capsys = capsys
-        if not any(c.name == "generate" for c in app_module.app.registered_commands):
-            certificates.register(app_module.app)
 
     def __call__(self, *words: object) -> Finished:
         self._capsys.readouterr()
-        code = app_module.run([str(word) for word in words])
+        code = run([str(word) for word in words])
         return Finished(code, *self._capsys.readouterr())
 
     def good(self, *words: object) -> Finished:

@@ -1,16 +1,28 @@
 """The program as a whole: commands, exit codes, and the one place where errors become words."""
 
+import importlib
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from openssl_serve import __version__
-from openssl_serve.cli import certificates, render, serve
+from openssl_serve.cli import render
 from openssl_serve.errors import OpensslServeError
 
 DEFAULT_COMMAND = "serve"
+
+ROOMS = {
+    "serve": ("serve",),
+    "certificates": ("generate", "list", "path", "renew", "remove"),
+    "inspection": ("show", "verify"),
+    "sign": ("sign",),
+    "export": ("export",),
+    "doctor": ("doctor",),
+}
+"""Which module of this package has which commands, so that a start imports only its own."""
 
 EXIT_INTERRUPTED = 130
 """What shells report for SIGINT: 128 + 2."""
@@ -19,51 +31,65 @@ EXIT_BROKEN_PIPE = 141
 """And for SIGPIPE: 128 + 13."""
 
 
-class DefaultsToServe(TyperGroup):
-    """`openssl-serve [serve] …`: without the name of a command, serve is meant."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the default command in front of *args* where none is named."""
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version")):
-            args = [DEFAULT_COMMAND, *args]
-        return list(super().parse_args(ctx, args))
+class Program(TyperGroup):
+    """All commands; help shows the options of serve too, for most who ask want those."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Show the options of serve too: most who ask for help want those."""
-        command = self.commands[DEFAULT_COMMAND]
-        command.format_options(ctx, formatter)
+        """Write the options of serve, then the program's own and the commands."""
+        self.commands[DEFAULT_COMMAND].format_options(ctx, formatter)
         super().format_options(ctx, formatter)
 
 
-app = typer.Typer(
-    cls=DefaultsToServe,
-    help="HTTPS for a folder in one command, with the openssl already on the machine.\n\n"
-    "openssl-serve [serve] [TARGET] [OPTIONS] serves TARGET (default: this folder).",
-    add_completion=False,
-    no_args_is_help=False,
-    # rich costs 50 ms to import, at every --help and usage error.
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+def make_app(rooms: Iterable[str]) -> typer.Typer:
+    """Build the program with the commands of *rooms*."""
+    app = typer.Typer(
+        cls=Program,
+        help="HTTPS for a folder in one command, with the openssl already on the machine.\n\n"
+        "openssl-serve [serve] [TARGET] [OPTIONS] serves TARGET (default: this folder).",
+        add_completion=False,
+        no_args_is_help=False,
+        # rich costs 50 ms to import, at every --help and usage error.
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    for room in rooms:
+        importlib.import_module(f"openssl_serve.cli.{room}").register(app)
+    return app
 
 
-def _version(*, value: bool) -> None:
-    if value:
+def _options(
+    version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=lambda value: _version(asked=value),
+        help="Show the version and leave.",
+    ),
+) -> None:  # fmt: skip
+    _ = version
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
         render.result(f"openssl-serve {__version__}")
         raise typer.Exit
 
 
-@app.callback()
-def _options(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and leave."
-    ),
-) -> None:
-    _ = version
+def complete(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Put `serve` in front of *arguments* that name no command; return the rooms needed too.
 
-
-serve.register(app)
-certificates.register(app)
+    >>> complete(["--port", "0"])
+    (['serve', '--port', '0'], ['serve'])
+    >>> complete(["verify", "localhost"])
+    (['verify', 'localhost'], ['inspection'])
+    """
+    first = arguments[0] if arguments else DEFAULT_COMMAND
+    if first == "--version":
+        return arguments, [DEFAULT_COMMAND]
+    if first == "--help":
+        return arguments, list(ROOMS)
+    for room, commands in ROOMS.items():
+        if first in commands:
+            return arguments or [first], [room]
+    return [DEFAULT_COMMAND, *arguments], [DEFAULT_COMMAND]
 
 
 def bare_cert(arguments: list[str]) -> list[str]:
@@ -83,8 +109,9 @@ def bare_cert(arguments: list[str]) -> list[str]:
 def run(arguments: list[str]) -> int:
     """Run the command line with *arguments*; return the exit code, with all errors told."""
     try:
+        words, rooms = complete(bare_cert(arguments))
         # A pipe that nobody reads any more (| head) ends the program as it ends others.
-        code = app(bare_cert(arguments), prog_name="openssl-serve", standalone_mode=False)
+        code = make_app(rooms)(words, prog_name="openssl-serve", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except OpensslServeError as error:
         render.error(str(error), *error.hints)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from openssl_serve.cli import doctor, export, inspection, render, sign
+from openssl_serve.cli import inspection, render
 from openssl_serve.cli.files import write_new
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Host, parse_host, shorten
@@ -23,10 +23,6 @@ def register(app: typer.Typer) -> None:
     app.command("path", help="Print the path of a kept certificate, for $(...).")(path)
     app.command("renew", help="Make kept certificates anew, with their names and keys.")(renew)
     app.command("remove", help="Delete kept certificates and their keys.")(remove)
-    sign.register(app)
-    export.register(app)
-    doctor.register(app)
-    inspection.register(app)
 
 
 def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
