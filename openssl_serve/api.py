@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.profile import CertificateProfile
 from openssl_serve.certs.store import Kept, Store
 from openssl_serve.errors import CertificateError, InvalidHostError, UsageError
 from openssl_serve.handlers.authorities import Authorities
+from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.handlers.decorations import Decorations
 from openssl_serve.handlers.folder import Folder, FolderOptions
 from openssl_serve.handlers.redirect import RedirectToHttps, RefusePlain
@@ -35,9 +36,6 @@ from openssl_serve.server.limits import Limits
 from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_service_manager
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.server.signals import draining_on_signals
-
-if TYPE_CHECKING:
-    from openssl_serve.handlers.authentication import Credentials
 
 __all__ = [
     "Address",
@@ -110,7 +108,7 @@ class ServerOptions:
     """Names to answer for besides those in the certificate."""
     folder: FolderOptions = field(default_factory=FolderOptions)
     decorations: Decorations = field(default_factory=Decorations)
-    auth: "Credentials | None" = None
+    auth: Credentials | None = None
     """Who may come in; None for everybody. Not together with PlainHttp.SERVE."""
     log_format: LogFormat = LogFormat.TEXT
     limits: Limits = field(default_factory=Limits)
@@ -118,6 +116,14 @@ class ServerOptions:
     """The program that renews a kept certificate which comes due; None for the first in PATH."""
     renewal_look_s: float = LOOK_S
     """Seconds between looks whether it is."""
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself, before anything is made; raises UsageError."""
+        if self.auth is not None and self.plain_http is PlainHttp.SERVE:
+            raise UsageError(
+                "--auth with --plain-http serve: everybody on the way could read the password",
+                "leave out --plain-http serve: plain HTTP is then sent to https",
+            )
 
 
 def ensure_certificate(
@@ -161,11 +167,6 @@ def make_server(
     a pair that cannot be loaded, ListenError for the address.
     """
     options = options or ServerOptions()
-    if options.auth is not None and options.plain_http is PlainHttp.SERVE:
-        raise UsageError(
-            "--auth with --plain-http serve: everybody on the way could read the password",
-            "leave out --plain-http serve: plain HTTP is then sent to https",
-        )
     certificates = certificate if isinstance(certificate, Sequence) else [certificate]
     # The key in use is never served, whatever its name and wherever it is linked from.
     keys = [each.key_path for each in certificates]

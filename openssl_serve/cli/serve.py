@@ -10,6 +10,7 @@ import typer
 
 from openssl_serve.cli import folder_options as folder
 from openssl_serve.cli import render
+from openssl_serve.cli import response_options as response
 from openssl_serve.cli.address_options import file_mode, listening_address, source_of
 from openssl_serve.cli.certificate_options import (
     PASSWORD_VARIABLE,
@@ -93,6 +94,12 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     spa: folder.Spa = False,
     no_compression: folder.NoCompression = False,
     cache: folder.Cache = None,
+    cors: response.Cors = False,
+    cross_origin_isolated: response.CrossOriginIsolated = False,
+    header: response.Header = None,
+    hsts: response.Hsts = False,
+    auth: response.Auth = None,
+    auth_file: response.AuthFile = None,
     log_format: Annotated[
         str, option("How requests are logged: text, json, common or none.",
                      "--log-format", metavar="FORMAT", show=True)
@@ -141,7 +148,16 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
             spa=spa,
             no_compression=no_compression,
             cache=cache,
-            never=(password_file,) if password_file else (),
+            never=tuple(path for path in (password_file, auth_file) if path),
+        ),
+        decorations=response.decorations(
+            cors=cors,
+            cross_origin_isolated=cross_origin_isolated,
+            headers=response.header_lines(header, source_of(ctx, "header")),
+            hsts=hsts,
+        ),
+        auth=response.credentials(
+            auth, auth_file, {name: source_of(ctx, name) for name in ("auth", "auth_file")}
         ),
         openssl=openssl,
         log_format=choice(api.LogFormat, log_format, "--log-format"),

@@ -1,15 +1,13 @@
 """All that answers for one folder, put together: hosts, preflights, password, files, fields."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from openssl_serve.handlers.authorities import Authorities, ForAuthorities
+from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.handlers.decorations import Decorated, Decorations, Preflighted
 from openssl_serve.handlers.files import Files
 from openssl_serve.handlers.folder import Folder, FolderOptions
 from openssl_serve.server.handling import Handler
-
-if TYPE_CHECKING:
-    from openssl_serve.handlers.authentication import Credentials
 
 
 class Site(NamedTuple):
@@ -19,7 +17,7 @@ class Site(NamedTuple):
     authorities: Authorities
     options: FolderOptions
     decorations: Decorations
-    auth: "Credentials | None"
+    auth: Credentials | None
 
     def handler(self, *, secure: bool) -> Handler:
         """Return a new handler for requests that come over TLS (*secure*) or without.

@@ -10,7 +10,7 @@ from server_fixtures import request
 
 from openssl_serve import api
 from openssl_serve.errors import UsageError
-from openssl_serve.handlers.authentication import Credentials
+from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.handlers.decorations import Decorations, parse_header
 from openssl_serve.handlers.folder import FolderOptions
 

@@ -3,7 +3,8 @@
 import pytest
 
 from openssl_serve.errors import HttpError, UsageError
-from openssl_serve.handlers.authentication import BasicAuth, Credentials, parse_credentials
+from openssl_serve.handlers.authentication import BasicAuth
+from openssl_serve.handlers.credentials import Credentials, parse_credentials
 from openssl_serve.handlers.decorations import Decorated, Decorations, parse_header
 from openssl_serve.http1.request import Peer, Request
 from openssl_serve.http1.response import Response
