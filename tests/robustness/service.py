@@ -28,6 +28,9 @@ INSTALLED = str(Path(sys.executable).with_name("openssl-serve"))
 DEADLINE_S = 30.0
 """For what takes a second on a free machine: only a broken server waits so long."""
 
+LONG = bool(os.environ.get("OPENSSL_SERVE_TEST_LONG"))
+"""Whether to take the time for the full counts, two minutes more."""
+
 FAULTS = ("Traceback", "500 for", "a connection was ended by", "Exception ignored")
 """What no log may hold, whatever the clients do."""
 

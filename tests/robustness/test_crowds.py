@@ -1,20 +1,16 @@
 """Crowds: thousands at once, a hundred thousand in a row, and one more than there is room for."""
 
 import itertools
-import os
 
 import pytest
 from server_fixtures import Client, answers, eventually, request
 
-from robustness.service import MAX_OPEN_FILES, Usage, milliseconds, percentile
+from robustness.service import LONG, MAX_OPEN_FILES, Usage, milliseconds, percentile
 
 LARGE = 50_000_000
 
 STUCK = 500
 """Connections in each of the five ways to be stuck."""
-
-LONG = bool(os.environ.get("OPENSSL_SERVE_TEST_LONG"))
-"""Whether to take the time for the full counts, a minute more."""
 
 IDLE = 10_000 if LONG else 4000
 
