@@ -13,7 +13,7 @@ from typing import Protocol
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.profile import CertificateProfile
 from openssl_serve.certs.store import Kept, Store
-from openssl_serve.errors import CertificateError, InvalidHostError, UsageError
+from openssl_serve.errors import InvalidHostError, UsageError
 from openssl_serve.handlers.authorities import Authorities
 from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.handlers.decorations import Decorations
@@ -21,16 +21,12 @@ from openssl_serve.handlers.folder import Folder, FolderOptions
 from openssl_serve.handlers.redirect import RedirectToHttps, RefusePlain
 from openssl_serve.handlers.site import Site
 from openssl_serve.hosts import Address, Host, parse_host
+from openssl_serve.live_contexts import OnDemandContexts, choices, following
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.paths import data_folder
 from openssl_serve.renewal import LOOK_S, Renewal
 from openssl_serve.server.access_log import AccessLog, LogFormat
-from openssl_serve.server.contexts import (
-    ContextProvider,
-    ReloadingContext,
-    SniContexts,
-    make_context,
-)
+from openssl_serve.server.contexts import ContextProvider, SniContexts
 from openssl_serve.server.handling import Handler, Handlers
 from openssl_serve.server.limits import Limits
 from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_service_manager
@@ -177,7 +173,6 @@ def make_server(
         never=(*keys, *options.folder.never),
     )
     log = AccessLog(write_log, options.log_format)
-    contexts = [_following(each, log) for each in certificates]
     named = itertools.chain.from_iterable(map(_hosts_of, certificates))
     authorities = Authorities((*named, *options.allow_hosts))
     site = Site(folder, authorities, options.folder, options.decorations, options.auth)
@@ -186,6 +181,7 @@ def make_server(
         PlainHttp.SERVE: site.handler(secure=False),
         PlainHttp.REFUSE: RefusePlain(),
     }
+    contexts = _contexts(certificates, options, log.note)
     listeners = inherited() or (
         open_unix(options.socket_path, options.socket_mode)
         if options.socket_path
@@ -193,7 +189,7 @@ def make_server(
     )
     server = PolyglotServer(
         listeners,
-        contexts[0] if len(contexts) == 1 else _by_name(certificates, contexts),
+        contexts,
         Handlers(site.handler(secure=True), plain[options.plain_http]),
         log=log,
         limits=options.limits,
@@ -204,32 +200,17 @@ def make_server(
     return server
 
 
-def _following(certificate: Certificate, log: AccessLog) -> ReloadingContext:
-    """The context of *certificate*, made anew whenever its files change."""
-    cert_path, key_path = certificate.cert_path, certificate.key_path
-    try:
-        return ReloadingContext(
-            lambda: make_context(cert_path, key_path, lambda: certificate.password or ""),
-            (cert_path, key_path),
-            log.note,
-        )
-    except OSError as error:
-        raise CertificateError(f"cannot load {cert_path} with {key_path}: {error}") from error
-
-
-def _by_name(
-    certificates: Sequence[Certificate], contexts: Sequence[ContextProvider]
-) -> SniContexts:
-    def question(certificate: Certificate) -> Callable[[str], bool]:
-        def covers(name: str) -> bool:
-            try:
-                return certificate.facts.covers(parse_host(name))
-            except InvalidHostError:
-                return False
-
-        return covers
-
-    return SniContexts(list(zip(map(question, certificates), contexts, strict=True)))
+def _contexts(
+    certificates: Sequence[Certificate], options: ServerOptions, tell: Callable[[str], None]
+) -> ContextProvider:
+    first = certificates[0]
+    if isinstance(first, Kept) and first.authority is not None and options.allow_hosts:
+        # What the local CA has issued is trusted wherever the CA is, so that more can follow.
+        folder = first.cert_path.parent
+        return OnDemandContexts(certificates, options.allow_hosts, folder, tell)
+    if len(certificates) == 1:
+        return following(first, tell)
+    return SniContexts(choices(certificates, tell))
 
 
 def _renewal(kept: Kept, options: ServerOptions, tell: Callable[[str], None]) -> Renewal:

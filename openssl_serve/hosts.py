@@ -95,10 +95,11 @@ class Host:
         return other.value.partition(".")[2] == self.value[2:]
 
 
-def parse_host(text: str) -> Host:
+def parse_host(text: str, *, any_wildcard: bool = False) -> Host:
     """Read one host as typed: an address (brackets allowed, a zone dropped) or a name (UTS 46).
 
-    An address is tried first, since every address would also pass for odd text.
+    An address is tried first, since every address would also pass for odd text. A wildcard on a
+    single label is for no certificate; *any_wildcard* takes it, for names to be compared with.
 
     Raises InvalidHostError with the reason; its hint is something to type.
 
@@ -121,7 +122,7 @@ def parse_host(text: str) -> Host:
             f'"{shown}" is not a host: it looks like an address, but is none', HINT
         )
     if wildcard:
-        if len(labels) < 2:
+        if len(labels) < 2 and not any_wildcard:
             raise InvalidHostError(
                 f'"{shown}" is a wildcard on a single label, which browsers and curl refuse',
                 f"name each host (--cert-host a.{name}), or go one level down (*.app.{name})",

@@ -7,6 +7,26 @@ from collections.abc import Mapping, Sequence
 Child = subprocess.Popen[bytes]
 
 
+def run(arguments: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> bool:
+    """Run a program, silent and without input, to its end; whether it left with 0 in time.
+
+    It is killed after *timeout_s* seconds. *environment* is added to this process's own.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603  a list of arguments, made by us
+            arguments,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=timeout_s,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
 def start(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
     """Start a program beside this one, silent and without input; `poll` tells when it has ended.
 

@@ -139,7 +139,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         socket_path=socket,
         socket_mode=file_mode(socket_mode),
         plain_http=choice(api.PlainHttp, plain_http, "--plain-http"),
-        allow_hosts=tuple(parse_host(name) for name in allow_host or ()),
+        allow_hosts=tuple(parse_host(name, any_wildcard=True) for name in allow_host or ()),
         folder=folder.folder_options(
             index=index,
             hidden=hidden,

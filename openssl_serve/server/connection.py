@@ -24,6 +24,7 @@ from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import Access
 from openssl_serve.server.faults import error_response
 from openssl_serve.server.handling import Handlers, Offload
+from openssl_serve.server.hello import MAX_RECORD, asked_name, record_length
 from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Progress, Transport
 from openssl_serve.sniff import Protocol as Spoken
 from openssl_serve.sniff import sniff
@@ -55,8 +56,8 @@ class Connection:
     """One client, from accept to close."""
 
     __slots__ = (
-        "_began", "_blocked", "_handlers", "_outgoing", "_parser", "_request", "_server", "_status",
-        "_transport", "deadline", "on_ready", "peer", "state", "watched",
+        "_awaited", "_began", "_blocked", "_handlers", "_outgoing", "_parser", "_request",
+        "_server", "_status", "_transport", "deadline", "on_ready", "peer", "state", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +73,7 @@ class Connection:
         self._status = (0, 0)
         self._outgoing: Outgoing | None = None
         self._blocked = False
+        self._awaited = 0
         self.watched = 0
         """The selector's events that this connection waits for; kept by the server."""
         self.peer = Peer(client, "", 0, secure=False)
@@ -104,7 +106,10 @@ class Connection:
             return
         spoken = sniff(first)
         if spoken is Spoken.TLS:
-            self._begin_handshake()
+            if self._server.contexts.on_demand:
+                self._look_at_hello()
+            else:
+                self._begin_handshake()
         elif spoken is Spoken.HTTP:
             self._begin_reading(secure=False)
             self._read()
@@ -113,6 +118,38 @@ class Connection:
             self._refuse(HttpError(400, "this port speaks HTTP and TLS"))
         else:
             self.close()
+
+    def _look_at_hello(self) -> None:
+        """See to it that there is a certificate for the name that the client asks for."""
+        try:
+            hello = self._transport.peek(MAX_RECORD)
+        except OSError:
+            self.close()
+            return
+        wanted = record_length(hello)
+        if len(hello) < wanted != self._awaited:
+            # The bytes stay in the socket, so without this the loop would come here all the time.
+            self._awaited = wanted
+            self._transport.be_readable_from(wanted)
+            return
+        # Complete, or cut off by its client: then the handshake will say so.
+        self._transport.be_readable_from(1)
+        work = self._server.contexts.missing(asked_name(hello))
+        if work is None:
+            self._begin_handshake()
+            return
+        self.state = State.WORKING
+        self.deadline = float("inf")
+        self._server.watch(self, 0)
+        self._server.pool.submit(work, self._prepared)
+
+    def _prepared(self, future: "Future[None]") -> None:
+        if self.state is State.WORKING:
+            error = future.exception()
+            if error is not None:
+                self._server.log.note(f"no certificate on demand: {type(error).__name__}: {error}")
+            self._server.watch(self, EVENT_READ)
+            self._begin_handshake()
 
     def _begin_handshake(self) -> None:
         try:

@@ -14,6 +14,12 @@ TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 class ContextProvider(Protocol):
     """Where the server gets the context for each new connection."""
 
+    on_demand: bool
+    """Whether `missing` is to be asked before each handshake."""
+
+    def missing(self, name: str | None) -> Callable[[], None] | None:
+        """Return work to do before answering who asks for *name*; it blocks. Mostly None."""
+
     def current(self) -> ssl.SSLContext:
         """Return the context to use now; called for every TLS connection, so it must be quick."""
 
@@ -21,7 +27,17 @@ class ContextProvider(Protocol):
         """Load anew what the context is made from, if that can change."""
 
 
-class FixedContext:
+class ReadyContext:
+    """A provider that has nothing to make for a name."""
+
+    on_demand = False
+
+    def missing(self, name: str | None) -> Callable[[], None] | None:  # noqa: ARG002
+        """Return None."""
+        return None
+
+
+class FixedContext(ReadyContext):
     """One context for as long as the server runs."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
@@ -35,7 +51,7 @@ class FixedContext:
         """Do nothing: it was made from nothing that can change."""
 
 
-class ReloadingContext:
+class ReloadingContext(ReadyContext):
     """The context that *load* makes from the files *paths*, made anew when they change.
 
     Connections keep the context they began with. Files that cannot be loaded leave the old
@@ -121,7 +137,7 @@ def make_context(
     return context
 
 
-class SniContexts:
+class SniContexts(ReadyContext):
     """Several providers, picked by the server name that a client asks for (RFC 6066 section 3).
 
     Each comes with a question: whether its certificate covers a name. The first is for clients
@@ -131,6 +147,13 @@ class SniContexts:
     def __init__(self, choices: Sequence[tuple[Callable[[str], bool], ContextProvider]]) -> None:
         self._choices = tuple(choices)
         self._prepared: ssl.SSLContext | None = None
+
+    def add(self, covers: Callable[[str], bool], provider: ContextProvider) -> None:
+        """Add a provider; safe from any thread."""
+        self._choices = (*self._choices, (covers, provider))
+
+    def _is_covered(self, name: str) -> bool:
+        return any(covers(name) for covers, _ in self._choices)
 
     def current(self) -> ssl.SSLContext:
         """Return the first provider's context, which hands over to the others' by name."""

@@ -4,12 +4,13 @@ import contextlib
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from openssl_serve.http1.response import Response
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
+
+
+T = TypeVar("T")
 
 
 class Pool:
@@ -32,12 +33,10 @@ class Pool:
         """The other end: a byte written here, as by a signal, turns the loop once."""
         return self._writer
 
-    def submit(
-        self, work: Callable[[], Response], then: "Callable[[Future[Response]], None]"
-    ) -> None:
+    def submit(self, work: Callable[[], T], then: "Callable[[Future[T]], None]") -> None:
         """Run *work* in a thread, then *then* with its future in the loop."""
 
-        def finished(future: "Future[Response]") -> None:
+        def finished(future: "Future[T]") -> None:
             self.call(lambda: then(future))
 
         if self._threads is None:

@@ -40,9 +40,14 @@ class Transport:
         """The socket itself, for its addresses."""
         return self._sock
 
-    def peek(self) -> bytes:
-        """Return the first byte and leave it where it is; empty when the stream has ended."""
-        return self._sock.recv(1, socket.MSG_PEEK)
+    def peek(self, most: int = 1) -> bytes:
+        """Return the first bytes and leave them where they are; none when the stream has ended."""
+        return self._sock.recv(most, socket.MSG_PEEK)
+
+    def be_readable_from(self, count: int) -> None:
+        """Have selectors call the socket readable only with *count* bytes (or at the end)."""
+        with suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Speak TLS from here on; `handshake` comes next."""
