@@ -23,6 +23,7 @@ from openssl_serve import api
 from openssl_serve.errors import HttpError
 from openssl_serve.http1.response import Response
 from openssl_serve.server.connection import State
+from openssl_serve.server.contexts import ReadyContext
 from openssl_serve.server.handling import Offload
 from openssl_serve.server.limits import Limits
 
@@ -552,7 +553,7 @@ def test_a_log_that_cannot_be_written_ends_nothing(serve):
 
 
 def test_a_context_that_cannot_be_had_ends_one_connection(serve):
-    class Broken:
+    class Broken(ReadyContext):
         def current(self):
             raise RuntimeError("no context")
 
