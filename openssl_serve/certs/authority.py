@@ -37,17 +37,7 @@ class Authority:
 
     @property
     def issuer(self) -> Issuer:
-        """What openssl needs to sign with it. Raises CertificateError when it cannot."""
-        if not self.key_path.exists():
-            raise CertificateError(
-                f"{self.key_path}: the key of the local CA is missing, so it issues nothing",
-                "without it: openssl-serve generate --self-signed HOST",
-            )
-        if self.days_left() < 1:
-            raise CertificateError(
-                f"{self.cert_path}: the local CA ends on {self.facts.not_after:%Y-%m-%d}",
-                "openssl-serve renew --ca, then openssl-serve trust",
-            )
+        """What openssl needs to sign with it."""
         return Issuer(str(self.cert_path), str(self.key_path))
 
     def issued(self, facts: CertificateFacts) -> bool:
@@ -57,16 +47,30 @@ class Authority:
             and facts.extensions.authority_key_id == self.facts.extensions.subject_key_id
         )
 
-    def refuse_others(self, hosts: Iterable[Host]) -> None:
-        """Raise CertificateError when its constraints let it issue for one of *hosts* not."""
-        permitted = self.facts.extensions.permitted
-        others = [str(host) for host in hosts if not _within(host, permitted)]
-        if permitted and others:
-            raise CertificateError(
-                f"the local CA may not issue for {', '.join(others)}, only for and below "
-                f"{', '.join(permitted)}",
-                "issue without it: openssl-serve generate --self-signed",
+    def refusal(self, hosts: Iterable[Host]) -> CertificateError | None:
+        """Why it cannot issue for *hosts*; None when it can."""
+        if not self.key_path.exists():
+            return CertificateError(
+                f"{self.key_path}: the key of the local CA is missing, so it issues nothing",
+                "without it: openssl-serve generate --self-signed HOST",
             )
+        if self.days_left() < 1:
+            return CertificateError(
+                f"{self.cert_path}: the local CA ends on {self.facts.not_after:%Y-%m-%d}",
+                "openssl-serve renew --ca, then openssl-serve trust",
+            )
+        if others := [str(host) for host in hosts if not self.permits(host)]:
+            permitted = ", ".join(self.facts.extensions.permitted)
+            return CertificateError(
+                f"the local CA may not issue for {', '.join(others)}, only below {permitted}",
+                "without it: openssl-serve generate --self-signed HOST",
+            )
+        return None
+
+    def permits(self, host: Host) -> bool:
+        """Whether its name constraints let it issue for *host*."""
+        permitted = self.facts.extensions.permitted
+        return not permitted or _within(host, permitted)
 
     def days_left(self) -> int:
         """For how long it can issue: a leaf must not outlive its issuer."""
@@ -107,6 +111,15 @@ def new_profile(permitted: tuple[Host, ...] = ()) -> AuthorityProfile:
     return AuthorityProfile(new_common_name(), permitted=permitted)
 
 
+def same_profile(authority: Authority) -> AuthorityProfile:
+    """A request for the same CA: name, type of key and constraints."""
+    return AuthorityProfile(
+        authority.facts.common_name,
+        KeyType.described(authority.facts.key) or KeyType.P256,
+        tuple(map(parse_host, authority.facts.extensions.permitted)),
+    )
+
+
 def ensure(pairs: Pairs, openssl: Openssl, permitted: tuple[Host, ...] = ()) -> Authority:
     """The local CA, made now if there is none; it may then issue for *permitted* alone."""
     with pairs.folder.reading():
@@ -133,12 +146,7 @@ def renew(pairs: Pairs, openssl: Openssl) -> Authority:
         authority = find(pairs)
         if authority is None:
             raise StoreError(f"the local CA in {pairs.folder.path} was removed just now")
-        profile = AuthorityProfile(
-            authority.facts.common_name,
-            KeyType.described(authority.facts.key) or KeyType.P256,
-            tuple(map(parse_host, authority.facts.extensions.permitted)),
-        )
-        return _make(pairs, openssl, profile, keep_key=True)
+        return _make(pairs, openssl, same_profile(authority), keep_key=True)
 
 
 def _make(

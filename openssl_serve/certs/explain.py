@@ -1,28 +1,18 @@
 """What would be done, as a shell script: pasted in an empty folder, it makes an equivalent."""
 
+import shlex
 from dataclasses import replace
 
-from openssl_serve.certs.authority import new_profile
+from openssl_serve.certs.authority import Authority, new_profile, same_profile
 from openssl_serve.certs.issue import authority_recipe, recipe_for
 from openssl_serve.certs.judgement import wanted_shape
-from openssl_serve.certs.profile import CertificateProfile, Shape
-from openssl_serve.certs.store import Store
+from openssl_serve.certs.profile import MAX_DAYS, CertificateProfile, Shape
+from openssl_serve.certs.store import Kept, Store
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import Host
+from openssl_serve.hosts import Host, parse_host
 from openssl_serve.openssl.commands import CERTIFICATE, KEY, Issuer
 
 _CA = Issuer("ca.crt", "ca.key")
-
-
-def explain_authority(program: str, permitted: tuple[Host, ...] = ()) -> str:
-    """How a local CA is made, with *program*."""
-    return "\n".join(
-        [
-            "# the local CA",
-            authority_recipe(new_profile(permitted)).as_script(program),
-            f"mv {KEY} {_CA.key}; mv {CERTIFICATE} {_CA.certificate}\n",
-        ]
-    )
 
 
 def explain(
@@ -40,12 +30,37 @@ def explain(
     if shape is Shape.SELF_SIGNED:
         return f"# a certificate for {name}\n{recipe_for(profile).as_script(program)}"
     if authority:
+        if refusal := authority.refusal(profile.hosts):
+            raise refusal
         profile = replace(profile, days=min(profile.days, authority.days_left()))
         script = recipe_for(profile, issuer=authority.issuer).as_script(program)
         return f"# a certificate for {name}, by the local CA\n{script}"
     if not ca:
         raise UsageError("there is no local CA", "make one: openssl-serve generate --ca")
+    made = authority_recipe(new_profile(permitted)).as_script(program)
     script = recipe_for(profile, issuer=_CA).as_script(program)
     return (
-        f"{explain_authority(program, permitted)}\n# a certificate for {name}, by that CA\n{script}"
+        f"# the local CA\n{made}mv {KEY} {_CA.key}; mv {CERTIFICATE} {_CA.certificate}\n\n"
+        f"# a certificate for {name}, by that CA\n{script}"
     )
+
+
+def explain_renewal(store: Store, kept: Kept, program: str) -> str:
+    """How *kept* is renewed: with its names and its key."""
+    hosts = tuple(map(parse_host, kept.facts.names))
+    profile = CertificateProfile(hosts, max(1, min(kept.lifetime_days, MAX_DAYS)))
+    authority = store.find_authority()
+    leaf = authority and wanted_shape(profile, authority) is Shape.LEAF
+    issuer = authority.issuer if authority and leaf else None
+    script = recipe_for(profile, issuer=issuer, new_key=False).as_script(program)
+    return f"# {kept.host}, with the same key\n{_same_key(str(kept.key_path))}{script}"
+
+
+def explain_authority_renewal(authority: Authority, program: str) -> str:
+    """How the local CA is renewed."""
+    script = authority_recipe(same_profile(authority), new_key=False).as_script(program)
+    return f"# the local CA, with the same key\n{_same_key(str(authority.key_path))}{script}"
+
+
+def _same_key(path: str) -> str:
+    return f"umask 077; cp {shlex.quote(path)} {KEY}\n"

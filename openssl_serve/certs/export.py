@@ -150,7 +150,9 @@ def _cert_manager(kept: Kept, _wanted: Export) -> Exported:
             f"{kept.cert_path} was issued by no local CA, and cert-manager needs one",
             "openssl-serve generate --ca, then the host again",
         )
-    _ = kept.authority.issuer  # Raises when its key is missing: it could issue nothing there.
+    if refusal := kept.authority.refusal(()):
+        # It could issue nothing there either.
+        raise refusal
     name = "openssl-serve-ca"
     secret = _secret(kept.ca_path, kept.authority.key_path, None, name, "cert-manager")
     cluster_issuer = (

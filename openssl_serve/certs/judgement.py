@@ -63,8 +63,11 @@ def is_ours(facts: CertificateFacts) -> bool:
 
 
 def wanted_shape(profile: CertificateProfile, authority: Authority | None) -> Shape:
-    """The shape to make: a leaf as soon as there is a CA to issue it, if nothing else is said."""
-    return profile.shape or (Shape.LEAF if authority else Shape.SELF_SIGNED)
+    """The shape to make: a leaf as soon as a CA can issue it, if nothing else is said."""
+    if profile.shape:
+        return profile.shape
+    can_issue = authority is not None and authority.refusal(profile.hosts) is None
+    return Shape.LEAF if can_issue else Shape.SELF_SIGNED
 
 
 def renewed(profile: CertificateProfile, facts: CertificateFacts) -> CertificateProfile:
@@ -85,6 +88,9 @@ def _wrong_shape(
     facts: CertificateFacts, profile: CertificateProfile, authority: Authority | None
 ) -> str | None:
     wanted = wanted_shape(profile, authority)
+    if profile.shape is None and authority and authority.issued(facts):
+        # Good, even when the CA cannot issue another.
+        return None
     if facts.shape is not wanted:
         return f"it is {_words(facts.shape)}, and {_words(wanted)} is wanted"
     if wanted is Shape.LEAF and authority and not authority.issued(facts):

@@ -69,7 +69,8 @@ def read_request(data: bytes) -> Request:
 
 def signing_recipe(request: Request, authority: Authority, days: int) -> Recipe:
     """How to sign *request*, a file in the folder. Raises CertificateError, UsageError."""
-    authority.refuse_others(request.hosts)
+    if refusal := authority.refusal(request.hosts):
+        raise refusal
     if request.key.startswith("RSA ") and int(request.key.removeprefix("RSA ")) < 2048:
         raise CertificateError(f"its key is {request.key}, and 2048 bits are the least")
     profile = CertificateProfile(request.hosts, min(days, authority.days_left()))

@@ -5,18 +5,20 @@ made issue.py's.
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 from openssl_serve.certs import authority as authorities
 from openssl_serve.certs.authority import Authority
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.folder import Folder
-from openssl_serve.certs.judgement import Verdict, judge, renewed, wanted_shape
+from openssl_serve.certs.judgement import Verdict, is_ours, judge, renewed, wanted_shape
 from openssl_serve.certs.pairs import Pairs, keep_private
 from openssl_serve.certs.profile import MAX_DAYS, CertificateProfile, KeyType, Shape
-from openssl_serve.errors import CertificateError, StoreError, UsageError
-from openssl_serve.hosts import Host
+from openssl_serve.errors import CertificateError, InvalidHostError, StoreError, UsageError
+from openssl_serve.hosts import Host, HostKind, parse_host
 from openssl_serve.openssl.binary import Openssl
 
 
@@ -34,6 +36,22 @@ class Kept:
     """What a pair of the user's may have; ours has none."""
     authority: Authority | None = None
     """The local CA that issued it; None when it is self-signed."""
+
+    @property
+    def host(self) -> Host:
+        """The host that its files are named for."""
+        for name in self.facts.names:
+            with suppress(InvalidHostError):
+                host = parse_host(name)
+                if host.slug == self.cert_path.stem:
+                    return host
+        # Somebody else's: what Host.slug makes of a name, backwards.
+        return Host(unquote(self.cert_path.stem.replace("_", ".")), HostKind.DNS)
+
+    @property
+    def lifetime_days(self) -> int:
+        """From its first second to its last."""
+        return (self.facts.not_after - self.facts.not_before).days
 
     @property
     def ca_path(self) -> Path:
@@ -94,8 +112,12 @@ class Store:
         Raises StoreError when there is none, and as `ensure` does.
         """
         kept = self.get(host)
-        life = (kept.facts.not_after - kept.facts.not_before).days
-        profile = CertificateProfile((host,), max(1, min(life, MAX_DAYS)))
+        if not is_ours(kept.facts):
+            raise CertificateError(
+                f"{kept.cert_path} was not made here, and is not renewed",
+                f"make another in its place: openssl-serve generate --force {host}",
+            )
+        profile = CertificateProfile((host,), max(1, min(kept.lifetime_days, MAX_DAYS)))
         return self.issue_anew(profile, new_key=new_key, openssl=openssl)
 
     def find(self, host: Host) -> Kept | None:
@@ -109,7 +131,7 @@ class Store:
         kept = self.find(host)
         if kept is None:
             hints = [f"make one: openssl-serve generate {host}"]
-            if names := ", ".join(kept.facts.names[0] for kept in self.list()):
+            if names := ", ".join(str(kept.host) for kept in self.list()):
                 hints.append(f"kept are: {names}")
             raise StoreError(f"no certificate is kept for {host} in {self.folder}", *hints)
         return kept
@@ -177,16 +199,18 @@ class Store:
     ) -> Kept:
         from openssl_serve.certs.issue import issue  # noqa: PLC0415 - not needed to start again
 
-        authority = self._issuer(profile)
+        authority, note = self._issuer(profile)
+        asked = profile.hosts
         keep_key = False
         if verdict.facts:
             profile = renewed(profile, verdict.facts)
             keep_key = not new_key and profile.key_type is KeyType.described(verdict.facts.key)
         issuer = None
         if authority:
-            authority.refuse_others(profile.hosts)
+            hosts = tuple(h for h in profile.hosts if h in asked or authority.permits(h))
+            days = min(profile.days, authority.days_left())
+            profile = replace(profile, hosts=hosts, days=days)
             issuer = authority.issuer
-            profile = replace(profile, days=min(profile.days, authority.days_left()))
         moved = self._pairs.make(
             profile.slug,
             lambda stage: issue(openssl, profile, stage, issuer=issuer, new_key=not keep_key),
@@ -195,19 +219,25 @@ class Store:
         )
         cert, key = self._pairs.paths(profile.slug)
         kept = _kept(cert, key, read_facts_file(cert), authority)
-        return replace(kept, made_because=f"{verdict.because}{moved}")
+        return replace(kept, made_because=f"{verdict.because}{moved}{note}")
 
-    def _issuer(self, profile: CertificateProfile) -> Authority | None:
-        """The CA that is to issue for *profile*; None for a self-signed certificate."""
+    def _issuer(self, profile: CertificateProfile) -> tuple[Authority | None, str]:
+        """The CA that is to issue for *profile*; None for a self-signed certificate.
+
+        With a CA that cannot issue what nobody asked it to, says so in words.
+        """
         authority = self.find_authority()
+        refusal = authority.refusal(profile.hosts) if authority else None
         if wanted_shape(profile, authority) is Shape.SELF_SIGNED:
-            return None
+            return None, f"; self-signed, as {refusal}" if refusal and not profile.shape else ""
         if authority is None:
             raise UsageError(
                 "there is no local CA to issue a certificate",
                 "make one: openssl-serve generate --ca",
             )
-        return authority
+        if refusal:
+            raise refusal
+        return authority, ""
 
     def _read(self, slug: str, authority: Authority | None) -> Kept | None:
         cert, key = self._pairs.paths(slug)

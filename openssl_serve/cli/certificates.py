@@ -1,7 +1,7 @@
 """The commands that make and keep certificates: generate, list, path, renew, remove, sign."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,12 @@ from openssl_serve.cli import inspection, render
 from openssl_serve.cli.files import write_new
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Host, parse_host, shorten
+
+if TYPE_CHECKING:
+    from openssl_serve.certs.authority import Authority
+    from openssl_serve.certs.profile import KeyType
+    from openssl_serve.certs.store import Kept, Store
+    from openssl_serve.openssl.binary import Openssl
 
 HOSTS = Annotated[list[str] | None, typer.Argument(metavar="[HOST]...", help="Names or addresses.")]
 KEY_TYPE_HELP = "p256, p384, rsa2048, rsa3072, rsa4096 or ed25519.  [default: p256]"
@@ -83,7 +89,7 @@ def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
             render.result(str(authority.cert_path))
             return
     kept = store.find(profile.hosts[0])
-    if force or (days and kept and _lifetime(kept) != days):
+    if force or (days and kept and kept.lifetime_days != days):
         kept = store.issue_anew(profile, openssl=tool)
     else:
         kept = store.ensure(profile, openssl=tool)
@@ -141,6 +147,7 @@ def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     """Renew the named HOSTs or --all now; without either, what is due."""
     import datetime as dt  # noqa: PLC0415
 
+    from openssl_serve.certs.judgement import is_ours  # noqa: PLC0415
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
 
     if (hosts and all_) or (ca and (hosts or all_ or new_key)):
@@ -148,22 +155,25 @@ def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     store, tool = inspection.open_store(), Openssl(openssl)
     now = dt.datetime.now(dt.UTC)
     if ca:
-        _renew_authority(store, tool, now, check=check)
+        _renew_authority(store, tool, check=check, explain=explain)
         return
     pairs = [store.get(parse_host(host)) for host in hosts or ()] or list(store.list())
     due = [kept for kept in pairs if kept.facts.due(now)]
     if check:
         for kept in due:
-            render.result(kept.facts.names[0])
+            render.result(str(kept.host))
         raise typer.Exit(0 if due else 1)
     for kept in pairs if hosts or all_ else due:
-        host = _first_host(kept)
         if explain:
-            _explain_renewal(store, host, kept, str(tool.path))
-            continue
-        renewed = store.renew(host, new_key=new_key, openssl=tool)
-        _tell(renewed)
-        render.result(str(renewed.cert_path))
+            from openssl_serve.certs.explain import explain_renewal  # noqa: PLC0415
+
+            render.result(explain_renewal(store, kept, str(tool.path)))
+        elif not hosts and not is_ours(kept.facts):
+            render.note(f"left alone: {kept.cert_path} was not made here")
+        else:
+            renewed = store.renew(kept.host, new_key=new_key, openssl=tool)
+            _tell(renewed)
+            render.result(str(renewed.cert_path))
     if not due and not hosts and not all_:
         render.note("nothing is due")
 
@@ -178,19 +188,26 @@ def remove(
             render.note(f"removed {found}")
 
 
-def _renew_authority(store: Any, tool: Any, now: Any, *, check: bool) -> None:
-    if check:
-        authority = store.find_authority()
-        raise typer.Exit(0 if authority and authority.facts.due(now) else 1)
+def _renew_authority(store: "Store", tool: "Openssl", *, check: bool, explain: bool) -> None:
+    import datetime as dt  # noqa: PLC0415
+
+    now = dt.datetime.now(dt.UTC)
     before = store.find_authority()
+    if check:
+        raise typer.Exit(0 if before and before.facts.due(now) else 1)
+    if before and explain:
+        from openssl_serve.certs.explain import explain_authority_renewal  # noqa: PLC0415
+
+        render.result(explain_authority_renewal(before, str(tool.path)))
+        return
     authority = store.renew_authority(tool)
-    render.note(f"the local CA is renewed until {authority.facts.not_after:%Y-%m-%d}")
     until = before.facts.not_after if before else now
+    render.note(f"the local CA is renewed until {authority.facts.not_after:%Y-%m-%d}")
     render.note(f"who trusts the one before has to trust this one by {until:%Y-%m-%d}")
     render.result(str(authority.cert_path))
 
 
-def _make_authority(store: Any, permitted: tuple[Host, ...], tool: Any) -> Any:
+def _make_authority(store: "Store", permitted: tuple[Host, ...], tool: "Openssl") -> "Authority":
     had = store.find_authority()
     authority = store.ensure_authority(permitted=permitted, openssl=tool)
     allowed = authority.facts.extensions.permitted
@@ -206,7 +223,7 @@ def _make_authority(store: Any, permitted: tuple[Host, ...], tool: Any) -> Any:
     return authority
 
 
-def _tell(kept: Any) -> None:
+def _tell(kept: "Kept") -> None:
     """Say on stderr what became of it."""
     if kept.made_because is None:
         render.note(f"kept: good until {kept.facts.not_after:%Y-%m-%d}")
@@ -216,7 +233,7 @@ def _tell(kept: Any) -> None:
         render.warning("no browser accepts an Ed25519 key", "leave out --key-type")
 
 
-def _key_type(text: str | None) -> Any:
+def _key_type(text: str | None) -> "KeyType | None":
     from openssl_serve.certs.profile import KeyType  # noqa: PLC0415
 
     if text is None:
@@ -228,27 +245,8 @@ def _key_type(text: str | None) -> Any:
         raise UsageError(f'--key-type "{shorten(text)}" is none of {names}') from error
 
 
-def _lifetime(kept: Any) -> int:
-    return int((kept.facts.not_after - kept.facts.not_before).days)
-
-
-def _first_host(kept: Any) -> Host:
-    """The host that names the files of *kept*."""
-    hosts = [parse_host(name) for name in kept.facts.names]
-    return next((host for host in hosts if host.slug == kept.cert_path.stem), hosts[0])
-
-
-def _explain_renewal(store: Any, host: Host, kept: Any, program: str) -> None:
-    from openssl_serve.certs.explain import explain as script  # noqa: PLC0415
-    from openssl_serve.certs.profile import CertificateProfile  # noqa: PLC0415
-
-    hosts = dict.fromkeys([host, *map(parse_host, kept.facts.names)])
-    profile = CertificateProfile(tuple(hosts), _lifetime(kept))
-    render.result(script(store, profile, program))
-
-
 def _copy(paths: list[Path], folder: Path, *, overwrite: bool) -> list[Path]:
-    """Copy a certificate and its key to *folder*; both, or neither."""
+    """Copy a certificate and its key to *folder*, where neither may be unless *overwrite*."""
     targets = [folder / found.name for found in paths]
     if not overwrite and (there := [target for target in targets if target.exists()]):
         raise UsageError(f"{there[0]} exists already", "--force overwrites it")

@@ -137,12 +137,14 @@ def show_finding(name: str, good: bool | None, says: str) -> None:
 def show_list(pairs: Sequence[Kept]) -> None:
     """Print a table of kept pairs."""
     now = datetime.now(UTC)
-    rows = [("HOST", "OTHER NAMES", "DAYS LEFT", "KEY", "ISSUED BY")]
+    rows = [("HOST", "OTHER NAMES", "DAYS LEFT", "KEY", "SHAPE", "ISSUED BY")]
     for kept in pairs:
         facts = kept.facts
-        names = facts.names or ("-",)
+        host = str(kept.host)
+        others = ", ".join(name for name in facts.names if name != host)
         issuer = "itself" if facts.is_self_signed else facts.issuer.rpartition("CN=")[2]
-        rows.append((names[0], ", ".join(names[1:]), _days(facts, now), facts.key, issuer))
+        shape = facts.shape.value if facts.shape else "foreign"
+        rows.append((host, others, _days(facts, now), facts.key, shape, issuer))
     table(rows)
 
 

@@ -84,10 +84,20 @@ class TestMaking:
         store.ensure_authority(permitted=(parse_host("dev.test"),))
         openssl = FastOpenssl()
 
+        asked = profile("a.test", "mydev.test", "dev.test", shape=Shape.LEAF)
         with pytest.raises(CertificateError, match=r"may not issue for a\.test, mydev\.test, only"):
-            store.ensure(profile("a.test", "mydev.test", "dev.test"), openssl=openssl)
+            store.ensure(asked, openssl=openssl)
 
         assert openssl.runs == []
+
+    def test_names_of_before_that_it_may_not_issue_are_let_go(self, store):
+        store.ensure(profile("a.test", "b.example"), openssl=FAST)
+        store.ensure_authority(permitted=(parse_host("test"),))
+
+        kept = store.ensure(profile("a.test"), openssl=FAST)
+
+        assert kept.facts.shape is Shape.LEAF
+        assert kept.facts.dns_names == ("a.test", "localhost")
 
     def test_with_libressl(self, store, tmp_path):
         tool = Openssl(str(libressl(tmp_path / "bin")))
@@ -222,9 +232,12 @@ class TestLifetime:
         store.ensure_authority(openssl=FastOpenssl(start))
 
         with pytest.raises(CertificateError, match="the local CA ends on") as caught:
-            store.ensure(profile("a.test"), openssl=FAST)
+            store.ensure(profile("a.test", shape=Shape.LEAF), openssl=FAST)
 
         assert "renew --ca" in caught.value.hints[0]
+        kept = store.ensure(profile("a.test"), openssl=FAST)
+        assert kept.facts.shape is Shape.SELF_SIGNED
+        assert "self-signed, as " in (kept.made_because or "")
         store.renew_authority(FAST)
         assert store.ensure(profile("a.test"), openssl=FAST).facts.shape is Shape.LEAF
 
@@ -237,7 +250,10 @@ class TestFaults:
 
         assert with_ca.ensure(profile("a.test"), openssl=FAST).facts == kept.facts
         with pytest.raises(CertificateError, match="the key of the local CA is missing"):
-            with_ca.ensure(profile("b.test"), openssl=FAST)
+            with_ca.ensure(profile("b.test", shape=Shape.LEAF), openssl=FAST)
+        other = with_ca.ensure(profile("b.test"), openssl=FAST)
+        assert other.facts.shape is Shape.SELF_SIGNED
+        assert "the key of the local CA is missing" in (other.made_because or "")
 
     @pytest.mark.parametrize("what", [b"garbage", ours(), make(CA_TRUE)])
     def test_something_else_in_its_place_is_never_overwritten(self, store, what):

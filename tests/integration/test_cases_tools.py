@@ -108,7 +108,7 @@ class TestMkcert:
         cli.good("generate", "--ca")
         (home / "_local_ca.key").unlink()
 
-        assert "the key of the local CA is missing" in cli.refused(4, "generate", "a.test")
+        assert "the key of the local CA is missing" in cli.refused(4, "generate", "--ca", "a.test")
         cli.good("generate", "--self-signed", "a.test")
 
     def test_lifetime_and_serial(self, cli, home):

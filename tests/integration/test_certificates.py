@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from certificates import (
+    CA_TRUE,
     DAY,
     KEY,
     LOOPBACK,
@@ -16,6 +17,7 @@ from certificates import (
     assert_self_signed,
     handshake,
     load,
+    make,
     ours,
     write,
 )  # fmt: skip
@@ -104,8 +106,12 @@ class TestGenerate:
         cli.good("generate", "--ca", "--permit", "dev.test", "a.dev.test")
 
         assert_authority(home / "_local_ca.crt", constrained=True)
-        error = cli.refused(4, "generate", "b.test")
+        error = cli.refused(4, "generate", "--ca", "b.test")
         assert "may not issue for b.test" in error
+        # What nobody asked the CA for must still be served.
+        finished = cli.good("generate", "b.test")
+        assert "self-signed, as the local CA may not issue for b.test" in finished.err
+        assert cli.good("generate", "b.test").err.startswith("kept: ")
         assert "--permit" in cli.refused(2, "generate", "--ca", "--permit", "other.test")
 
     def test_copies_into_a_folder(self, cli, home, tmp_path):
@@ -186,7 +192,9 @@ class TestList:
         lines = cli.good("list").lines
 
         assert lines[0].split()[:3] == ["HOST", "OTHER", "NAMES"]
-        assert lines[1].split() == ["a.test", "-1", "expired", "EC", "P-256", "itself"]
+        assert lines[1].split() == [
+            "a.test", "-1", "expired", "EC", "P-256", "self-signed", "itself",
+        ]  # fmt: skip
         assert lines[2].split()[:2] == ["b.test", "localhost,"]
 
     def test_nothing(self, cli, home):
@@ -301,6 +309,28 @@ class TestRenew:
         run(script, tmp_path / "work")
         assert read_facts_file(tmp_path / "work" / "cert.pem").dns_names == ("due.test", "x.test")
         assert self.serials(kept) == before
+
+    def test_explain_the_ca(self, cli, home, tmp_path):
+        cli.good("generate", "--ca", "--permit", "test", "a.test")
+
+        run(cli.good("renew", "--ca", "--explain").out, tmp_path)
+
+        assert_authority(tmp_path / "cert.pem", constrained=True)
+        assert_leaf(home / "a_test.crt", tmp_path / "cert.pem", NAMES)
+
+    @pytest.mark.parametrize("names", [["a.test"], []])
+    def test_somebody_elses_is_left_alone(self, cli, home, names):
+        """Whatever lies there; and nothing breaks on one without a name."""
+        write(home / "a_test.crt", make(CA_TRUE, names=names, start=NOW - 9 * DAY, end=NOW))
+        write(home / "a_test.key", KEY)
+        before = (home / "a_test.crt").read_bytes()
+
+        for words in (["renew"], ["renew", "--all"], ["list"]):
+            cli.good(*words)
+        assert cli("renew", "--check").code == 0
+        assert "was not made here" in cli.refused(4, "renew", "a.test")
+        assert "kept are: a.test" in cli("path", "b.test").err
+        assert (home / "a_test.crt").read_bytes() == before
 
     def test_what_is_not_there(self, cli, home):
         assert "no certificate is kept for a.test" in cli.refused(4, "renew", "a.test")
