@@ -107,7 +107,9 @@ def new_profile(permitted: tuple[Host, ...] = ()) -> AuthorityProfile:
     And for loopback, which every server certificate names.
     """
     if permitted:
-        permitted = tuple(dict.fromkeys((*permitted, *map(parse_host, LOOPBACK))))
+        # A constraint covers all that is below a name: it has no wildcards.
+        names = [host.value.removeprefix("*.") for host in permitted]
+        permitted = tuple(dict.fromkeys(map(parse_host, (*names, *LOOPBACK))))
     return AuthorityProfile(new_common_name(), permitted=permitted)
 
 

@@ -120,7 +120,8 @@ class Folder:
                 if time.monotonic() > deadline:
                     raise StoreError(
                         f"{self.path / _LOCK}: another process has held the lock for "
-                        f"{LOCK_TIMEOUT_S} s"
+                        f"{LOCK_TIMEOUT_S} s",
+                        f"is it stopped? fuser {self.path / _LOCK} names it",
                     ) from error
                 time.sleep(pause)
                 pause = min(pause * 2, 0.05)

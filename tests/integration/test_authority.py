@@ -72,7 +72,7 @@ class TestMaking:
         assert handshake(kept.cert_path, kept.key_path, "a.test", authority.cert_path)
 
     def test_constraints_hold_and_loopback_is_always_among_them(self, store):
-        authority = store.ensure_authority(permitted=(parse_host("dev.test"),))
+        authority = store.ensure_authority(permitted=(parse_host("*.dev.test"),))
         kept = store.ensure(profile("a.dev.test", "*.dev.test"))
 
         assert authority.facts.extensions.permitted == ("dev.test", "localhost", "127.0.0.1", "::1")
