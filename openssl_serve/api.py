@@ -194,6 +194,7 @@ def make_server(
         log=log,
         limits=options.limits,
     )
+    site.served_by(server)
     server.chores = tuple(
         _renewal(each, options, log.note) for each in certificates if isinstance(each, Kept)
     )

@@ -33,6 +33,9 @@ Cache = Annotated[
     option("How long browsers may use a file without asking.  [default: they ask]",
            "--cache", metavar="SECONDS"),
 ]  # fmt: skip
+LiveReload = Annotated[
+    bool, option("Reload pages when a file changes.", "--live-reload", metavar="")
+]
 
 
 def folder_options(  # noqa: PLR0913  one for each option
@@ -44,6 +47,7 @@ def folder_options(  # noqa: PLR0913  one for each option
     spa: bool,
     no_compression: bool,
     cache: int | None,
+    live_reload: bool,
     never: tuple[Path, ...],
 ) -> "FolderOptions":
     """Return what the words of the command line mean; raises UsageError."""
@@ -59,6 +63,7 @@ def folder_options(  # noqa: PLR0913  one for each option
         compression=not no_compression,
         spa=spa,
         cache_s=cache,
+        live_reload=live_reload,
         follow_symlinks=follow_symlinks,
         never=never,
     )

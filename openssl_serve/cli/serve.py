@@ -94,6 +94,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     spa: folder.Spa = False,
     no_compression: folder.NoCompression = False,
     cache: folder.Cache = None,
+    live_reload: folder.LiveReload = False,
     cors: response.Cors = False,
     cross_origin_isolated: response.CrossOriginIsolated = False,
     header: response.Header = None,
@@ -148,6 +149,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
             spa=spa,
             no_compression=no_compression,
             cache=cache,
+            live_reload=live_reload,
             never=tuple(path for path in (password_file, auth_file) if path),
         ),
         decorations=response.decorations(

@@ -22,6 +22,7 @@ from openssl_serve.handlers.compression import (
 )
 from openssl_serve.handlers.folder import Folder, FolderOptions, Opened
 from openssl_serve.handlers.listing import list_folder
+from openssl_serve.handlers.live_page import is_page
 from openssl_serve.handlers.lookup import Found, Listed, Lookup
 from openssl_serve.handlers.media_types import media_type
 from openssl_serve.handlers.representation import (
@@ -34,6 +35,7 @@ from openssl_serve.handlers.representation import (
     fingerprint,
     holding,
     represent,
+    represent_live,
     respond,
 )
 from openssl_serve.http1.bodies import FileBody
@@ -85,6 +87,7 @@ class Files:
         self._kept: dict[Key | None, Kept] = {}
         self._compresses = options.compression
         self._compressed = Compressed()
+        self._is_live = options.live_reload
         # Accept-Encoding, of every file: each may have a compressed sibling tomorrow.
         varies = (b"Accept-Encoding",) if options.compression else ()
         self._always = _always(options, varies)
@@ -151,6 +154,9 @@ class Files:
         if wish.codings or found.is_second_choice:
             witnesses.append((os.path.dirname(opened.path), None))
         try:
+            if self._is_live and is_page(kind, opened.status.st_size):
+                form = represent_live(opened, kind, always)
+                return self._answer(wish, form, body, witnesses)
             for coding in wish.codings:
                 sibling = open_sibling(self._folder, opened, coding)
                 if sibling is not None:

@@ -57,6 +57,8 @@ class FolderOptions:
     """How long a file may be used again without asking, in seconds; None to ask each time."""
     follow_symlinks: bool = False
     """Whether links may lead out of the folder; not to dotfiles and keys, unless `hidden`."""
+    live_reload: bool = False
+    """Whether pages get a script that reloads them when a file changes."""
     never: tuple[Path, ...] = ()
     """Files that are never served, whatever their name, besides the key in use."""
 

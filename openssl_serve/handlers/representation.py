@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from openssl_serve.errors import HttpError
 from openssl_serve.handlers.folder import Opened
+from openssl_serve.handlers.live_page import VARIANT, with_script
 from openssl_serve.handlers.ranges import partial
 from openssl_serve.http1.bodies import FileBody
 from openssl_serve.http1.conditional import Validators, precondition, wanted_ranges
@@ -58,13 +59,27 @@ def represent(
     return holding(found, os.pread(opened.fd, status.st_size, 0))
 
 
+def represent_live(opened: Opened, kind: bytes, always: Iterable[Field]) -> Representation:
+    """Describe *opened*, a page, with the script for live reload in it; held, and never encoded."""
+    found = describe(opened.status, kind, always, variant=VARIANT)
+    return holding(found, with_script(os.pread(opened.fd, opened.status.st_size, 0)))
+
+
 def describe(
-    status: os.stat_result, kind: bytes, always: Iterable[Field], coding: bytes = b""
+    status: os.stat_result,
+    kind: bytes,
+    always: Iterable[Field],
+    coding: bytes = b"",
+    *,
+    variant: bytes = b"",
 ) -> Representation:
-    """Describe a file with this *status*; its content is not held."""
+    """Describe a file with this *status*; its content is not held.
+
+    *variant* is a name for what is done to the content, if anything is.
+    """
     # No hash of the content: the first byte of a large file would wait for its last. Each coding
     # has a tag of its own, for it is other bytes (RFC 9110 section 8.8.3.3).
-    suffix = b"-" + coding if coding else b""
+    suffix = b"".join(b"-" + part for part in (variant, coding) if part)
     etag = b'"%x-%x%b"' % (status.st_mtime_ns, status.st_size, suffix)
     # RFC 9110 section 8.8.2.1: never later than the response's own date.
     modified = int(min(status.st_mtime, time.time()))

@@ -72,6 +72,14 @@ def load(name: str) -> Page:
     )
 
 
+@cache
+def read_script(name: str) -> bytes:
+    """Return the script *name*, for pages that are not ours."""
+    from importlib.resources import files  # noqa: PLC0415  as above
+
+    return files(__name__).joinpath(f"{name}.js").read_bytes()
+
+
 def content_policy(style: str, script: str = "") -> str:
     """Return the policy of a page with just this inline *style* and *script*, and data: images."""
     from base64 import b64encode  # noqa: PLC0415  with the first page

@@ -118,3 +118,11 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_made(
     assert_refused(finished, 2, *words, hints=0)
     assert "hush" not in finished.stderr
     assert not command.data.exists()
+
+
+def test_pages_that_reload(command: Command, site: Path) -> None:
+    with command.start("--live-reload") as running:
+        page = get(running, "/about").body
+        script = page.partition('src="')[2].partition('"')[0]
+        assert page.startswith("<title>about</title>")
+        assert "EventSource" in get(running, script).body
