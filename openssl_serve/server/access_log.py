@@ -42,12 +42,17 @@ class Access(NamedTuple):
     seconds: float
 
 
+MAX_TOLD = 1000
+"""Messages remembered by `note_once`: a hostile crowd of addresses must not fill the memory."""
+
+
 class AccessLog:
     """Formats lines and hands them to *write*, which should not block for long."""
 
     def __init__(self, write: Callable[[str], object], style: LogFormat = LogFormat.TEXT) -> None:
         self._write = write
         self._lines: list[str] = []
+        self._told: set[str] = set()
         self._stamp = (0, "")
         self.style = style
         self.access = {
@@ -65,6 +70,12 @@ class AccessLog:
             self._write_json({"time": self._time(), "message": line})
         else:
             self._lines.append(f"{self._time()} {line}\n")
+
+    def note_once(self, message: str) -> None:
+        """Log *message* unless it was logged so before."""
+        if message not in self._told and len(self._told) < MAX_TOLD:
+            self._told.add(message)
+            self.note(message)
 
     def flush(self) -> None:
         """Write what has been collected."""

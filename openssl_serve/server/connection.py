@@ -1,20 +1,20 @@
-"""One connection as a state machine over a non-blocking socket.
+"""One HTTP/1.1 connection as a state machine over a non-blocking socket.
 
-    SNIFFING → HANDSHAKING → READING ⇄ WORKING
-        └──────────────────────↑  ⇅      │
-                             WRITING ←───┘ → LINGERING → closed
+    READING ⇄ WORKING
+       ⇅         │
+    WRITING ←────┘ → LINGERING → CLOSED
 
 The loop calls `on_ready` when the socket can be read or written, as the state wants, and
 `on_deadline` when the state has lasted too long. Nothing here blocks and nothing here waits.
 
 Over 300 lines, because the transitions of one machine are understood together or not at all;
-what has no state of its own is in transport.py, http1/ and offload.py.
+what has no state of its own is in transport.py, http1/ and offload.py, and how a client gets
+here is in arrival.py.
 """
 
 from collections.abc import Callable
 from enum import Enum
 from selectors import EVENT_READ, EVENT_WRITE
-from ssl import SSLWantWriteError
 from typing import TYPE_CHECKING
 
 from openssl_serve.errors import HttpError
@@ -24,13 +24,9 @@ from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import Access
 from openssl_serve.server.faults import error_response
 from openssl_serve.server.handling import Handlers, Offload
-from openssl_serve.server.hello import MAX_RECORD, asked_name, record_length
 from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Progress, Transport
-from openssl_serve.sniff import Protocol as Spoken
-from openssl_serve.sniff import sniff
 
 if TYPE_CHECKING:
-    import socket
     from concurrent.futures import Future
 
     from openssl_serve.server.polyglot import PolyglotServer
@@ -43,8 +39,6 @@ REST_S = 2.0
 class State(Enum):
     """What a connection is doing; see the module's picture."""
 
-    SNIFFING = "sniffing"
-    HANDSHAKING = "handshaking"
     READING = "reading"
     WORKING = "working"
     WRITING = "writing"
@@ -53,34 +47,34 @@ class State(Enum):
 
 
 class Connection:
-    """One client, from accept to close."""
+    """One client that speaks HTTP, plain or inside TLS, until it is closed."""
 
     __slots__ = (
-        "_awaited", "_began", "_blocked", "_handlers", "_outgoing", "_parser", "_request",
+        "_began", "_blocked", "_handlers", "_outgoing", "_parser", "_request",
         "_server", "_status", "_transport", "deadline", "on_ready", "peer", "state", "watched",
     )  # fmt: skip
 
     def __init__(
-        self, server: "PolyglotServer", sock: "socket.socket", client: str, handlers: Handlers
+        self, server: "PolyglotServer", transport: Transport, peer: Peer, handlers: Handlers
     ) -> None:
         self._server = server
         self._handlers = handlers
-        self._transport = Transport(sock)
-        self._parser: RequestParser | None = None
+        self._transport = transport
+        self._parser: RequestParser | None = RequestParser(peer)
         # Of the request that is being answered:
         self._request: Request | None = None
         self._began = 0.0
         self._status = (0, 0)
         self._outgoing: Outgoing | None = None
         self._blocked = False
-        self._awaited = 0
         self.watched = 0
         """The selector's events that this connection waits for; kept by the server."""
-        self.peer = Peer(client, "", 0, secure=False)
-        self.state = State.SNIFFING
-        self.deadline = server.now + server.limits.first_byte_timeout_s
+        self.peer = peer
+        self.state = State.READING
+        self.on_ready: Callable[[], None] = self._read
+        self.deadline = 0.0
         """When `on_deadline` is due, by the server's clock in seconds."""
-        self.on_ready: Callable[[], None] = self._sniff
+        self._be_idle()
 
     @property
     def fd(self) -> int:
@@ -90,102 +84,11 @@ class Connection:
     @property
     def is_idle(self) -> bool:
         """Whether no request is under way, so that closing loses nothing."""
-        if self.state in (State.SNIFFING, State.HANDSHAKING):
-            return True
         return self.state is State.READING and not (self._parser and self._parser.in_head)
 
-    # From the first byte to the first request.
-
-    def _sniff(self) -> None:
-        try:
-            first = self._transport.peek()
-        except BlockingIOError:
-            return
-        except OSError:
-            self.close()
-            return
-        spoken = sniff(first)
-        if spoken is Spoken.TLS:
-            if self._server.contexts.on_demand:
-                self._look_at_hello()
-            else:
-                self._begin_handshake()
-        elif spoken is Spoken.HTTP:
-            self._begin_reading(secure=False)
-            self._read()
-        elif spoken is Spoken.UNKNOWN:
-            self._begin_reading(secure=False)
-            self._refuse(HttpError(400, "this port speaks HTTP and TLS"))
-        else:
-            self.close()
-
-    def _look_at_hello(self) -> None:
-        """See to it that there is a certificate for the name that the client asks for."""
-        try:
-            hello = self._transport.peek(MAX_RECORD)
-        except OSError:
-            self.close()
-            return
-        wanted = record_length(hello)
-        if len(hello) < wanted != self._awaited:
-            # The bytes stay in the socket, so without this the loop would come here all the time.
-            self._awaited = wanted
-            self._transport.be_readable_from(wanted)
-            return
-        # Complete, or cut off by its client: then the handshake will say so.
-        self._transport.be_readable_from(1)
-        work = self._server.contexts.missing(asked_name(hello))
-        if work is None:
-            self._begin_handshake()
-            return
-        self.state = State.WORKING
-        self.deadline = float("inf")
-        self._server.watch(self, 0)
-        self._server.pool.submit(work, self._prepared)
-
-    def _prepared(self, future: "Future[None]") -> None:
-        if self.state is State.WORKING:
-            error = future.exception()
-            if error is not None:
-                self._server.log.note(f"no certificate on demand: {type(error).__name__}: {error}")
-            self._server.watch(self, EVENT_READ)
-            self._begin_handshake()
-
-    def _begin_handshake(self) -> None:
-        try:
-            self._transport.start_tls(self._server.contexts.current())
-        except OSError:
-            # The client has already gone.
-            self.close()
-            return
-        self.state = State.HANDSHAKING
-        self.deadline = self._server.now + self._server.limits.handshake_timeout_s
-        self.on_ready = self._handshake
-        self._handshake()
-
-    def _handshake(self) -> None:
-        try:
-            self._transport.handshake()
-        except WOULD_BLOCK as wanted:
-            writes = isinstance(wanted, SSLWantWriteError)
-            self._server.watch(self, EVENT_WRITE if writes else EVENT_READ)
-            return
-        except OSError as error:
-            self._server.handshake_failed(self.peer.client, error)
-            self.close()
-            return
-        self._server.watch(self, EVENT_READ)
-        self._begin_reading(secure=True)
-        # The request often comes with the client's Finished.
+    def begin(self) -> None:
+        """Take what is there to read; the loop calls `on_ready` for what comes later."""
         self._read()
-
-    def _begin_reading(self, *, secure: bool) -> None:
-        local = self._server.local_address(self._transport.socket)
-        self.peer = Peer(self.peer.client, local[0], local[1], secure=secure)
-        self._parser = RequestParser(self.peer)
-        self.state = State.READING
-        self.on_ready = self._read
-        self._be_idle()
 
     def _be_idle(self) -> None:
         """Wait for a request: a while as it is, then at rest (see on_deadline)."""
@@ -226,7 +129,7 @@ class Connection:
             self._answer(ready.pop(0))
         if self.state is State.READING:
             if parser.refusal is not None:
-                self._refuse(parser.refusal)
+                self.refuse(parser.refusal)
             elif parser.discarded > self._server.limits.max_discarded_body:
                 self._end(linger=True)
 
@@ -266,7 +169,7 @@ class Connection:
         if self.state is State.READING:
             self._go_on()
 
-    def _refuse(self, error: HttpError) -> None:
+    def refuse(self, error: HttpError) -> None:
         """Answer what was no request, and end the connection."""
         request = Request(b"-", b"-", [], self.peer)
         request.keep_alive = False
@@ -421,7 +324,7 @@ class Connection:
         if self.state is not State.READING:
             self.close()
         elif parser is not None and parser.in_head:
-            self._refuse(HttpError(408, "the request took too long"))
+            self.refuse(HttpError(408, "the request took too long"))
         elif parser is not None and parser.is_idle and idle_s > REST_S:
             # At rest: without a parser, which is a kilobyte that ten thousand idle ones need not
             # have.

@@ -21,8 +21,9 @@ from openssl_serve.http1.fields import http_date
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import AccessLog
+from openssl_serve.server.arrival import Arrival
 from openssl_serve.server.connection import Connection
-from openssl_serve.server.contexts import ContextProvider, refusal
+from openssl_serve.server.contexts import ContextProvider
 from openssl_serve.server.faults import FULL, error_response
 from openssl_serve.server.handling import Handlers
 from openssl_serve.server.limits import Limits
@@ -46,6 +47,10 @@ RESERVED_FILES = 64
 
 TICK_S = 1.0
 """Seconds between looks at the deadlines; a deadline is kept to this precision."""
+
+
+Client = Arrival | Connection
+"""What the loop has one of for each descriptor of a client."""
 
 
 class Watcher(NamedTuple):
@@ -74,7 +79,7 @@ class PolyglotServer(socketserver.TCPServer):
         socketserver.BaseServer.__init__(
             self,
             listeners[0].getsockname(),
-            Connection,  # type: ignore[arg-type]
+            Arrival,  # type: ignore[arg-type]
         )
         self.socket = listeners[0]
         self.listeners = tuple(listeners)
@@ -90,11 +95,10 @@ class PolyglotServer(socketserver.TCPServer):
         self.date_line = b""
         self.chores: tuple[Callable[[], None], ...] = ()
         """Called every second or so in the loop; each must be quick."""
-        self.connections: dict[int, Connection] = {}
+        self.connections: dict[int, Client] = {}
         self._date_second = 0
         self._cut_at = float("inf")
         self._accepting = False
-        self._refused: set[str] = set()
         self._ended = threading.Event()
         self._ended.set()
         self._local = only_address(self.addresses)
@@ -162,7 +166,7 @@ class PolyglotServer(socketserver.TCPServer):
             step()
         except Exception as error:  # noqa: BLE001  whatever it is
             self.log.note(f"a connection or chore failed: {type(error).__name__}: {error}")
-            if isinstance(watched, Connection):
+            if isinstance(watched, Client):
                 watched.close()
 
     def service_actions(self) -> None:
@@ -213,10 +217,10 @@ class PolyglotServer(socketserver.TCPServer):
         else:
             client = ""
         handlers = self.handlers if crowd < 0 else FULL
-        connection = Connection(self, request, client, handlers)
-        self.connections[connection.fd] = connection
-        self.watch(connection, selectors.EVENT_READ)
-        connection.on_ready()
+        arrival = Arrival(self, request, client, handlers)
+        self.connections[arrival.fd] = arrival
+        self.watch(arrival, selectors.EVENT_READ)
+        arrival.on_ready()
 
     def _accept_more(self, *, wanted: bool) -> None:
         if wanted == self._accepting:
@@ -231,7 +235,7 @@ class PolyglotServer(socketserver.TCPServer):
 
     # What connections need.
 
-    def watch(self, connection: Connection, events: int) -> None:
+    def watch(self, connection: Client, events: int) -> None:
         """Call the connection's `on_ready` at *events* from now on; 0 for none."""
         if events == connection.watched:
             return
@@ -243,7 +247,13 @@ class PolyglotServer(socketserver.TCPServer):
             self._selector.unregister(connection.fd)
         connection.watched = events
 
-    def forget(self, connection: Connection) -> None:
+    def adopt(self, connection: Connection) -> None:
+        """Put *connection* where the arrival with its descriptor was."""
+        self.connections[connection.fd] = connection
+        connection.watched = selectors.EVENT_READ
+        self._selector.modify(connection.fd, selectors.EVENT_READ, connection)
+
+    def forget(self, connection: Client) -> None:
         """Drop a connection that closes itself."""
         self.watch(connection, 0)
         self.connections.pop(connection.fd, None)
@@ -257,15 +267,6 @@ class PolyglotServer(socketserver.TCPServer):
         target = request.target.decode("latin-1")
         self.log.note(f"500 for {target}: {type(error).__name__}: {error}")
         return error_response(request, HttpError(500, "the server made a mistake"))
-
-    def handshake_failed(self, client: str, error: OSError) -> None:
-        """Log, once per client and reason, why a client did not shake hands."""
-        reason = refusal(error)
-        line = f"{client} {reason}"
-        # The bound keeps a hostile crowd of addresses from filling the memory.
-        if reason and line not in self._refused and len(self._refused) < 1000:
-            self._refused.add(line)
-            self.log.note(line)
 
     # The end.
 

@@ -59,7 +59,7 @@ def connections(running):
 
 
 def states(running):
-    return [connection.state for connection in connections(running)]
+    return [getattr(connection, "state", None) for connection in connections(running)]
 
 
 def open_files():

@@ -1,0 +1,164 @@
+"""One client from accept to its first request: what it speaks, and the TLS handshake.
+
+    sniffing → (waiting for a certificate on demand) → handshaking → a Connection
+        └────────────────── plain HTTP ──────────────────────────────────↑
+
+Like a Connection, it is called by the loop and never blocks; in the end a Connection takes its
+place, or it closes.
+"""
+
+import socket
+from collections.abc import Callable
+from selectors import EVENT_READ, EVENT_WRITE
+from ssl import SSLWantWriteError
+from typing import TYPE_CHECKING
+
+from openssl_serve.errors import HttpError
+from openssl_serve.http1.request import Peer
+from openssl_serve.server.connection import Connection
+from openssl_serve.server.contexts import refusal
+from openssl_serve.server.handling import Handlers
+from openssl_serve.server.hello import MAX_RECORD, asked_name, record_length
+from openssl_serve.server.transport import WOULD_BLOCK, Transport
+from openssl_serve.sniff import Protocol, sniff
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from openssl_serve.server.polyglot import PolyglotServer
+
+
+class Arrival:
+    """A client that has been accepted and has not asked for anything yet."""
+
+    __slots__ = (
+        "_awaited", "_client", "_handlers", "_server", "_transport",
+        "deadline", "on_ready", "watched",
+    )  # fmt: skip
+
+    def __init__(
+        self, server: "PolyglotServer", sock: socket.socket, client: str, handlers: Handlers
+    ) -> None:
+        self._server = server
+        self._transport = Transport(sock)
+        self._client = client
+        self._handlers = handlers
+        self._awaited = 0
+        self.watched = 0
+        """The selector's events that this waits for; kept by the server."""
+        self.deadline = server.now + server.limits.first_byte_timeout_s
+        """When `on_deadline` is due, by the server's clock in seconds."""
+        self.on_ready: Callable[[], None] = self._sniff
+
+    @property
+    def fd(self) -> int:
+        """The descriptor, for the selector."""
+        return self._transport.fd
+
+    def on_deadline(self) -> None:
+        """Close: it has said nothing, or not enough, for too long."""
+        self.close()
+
+    def drain(self) -> None:
+        """Close: nothing is under way that anybody could miss."""
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back at once; harmless when done before."""
+        if self.on_ready != _nothing:
+            self._server.forget(self)
+            self._transport.close()
+            self.on_ready = _nothing
+
+    def _sniff(self) -> None:
+        try:
+            first = self._transport.peek()
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        spoken = sniff(first)
+        if spoken is Protocol.TLS:
+            if self._server.contexts.on_demand:
+                self._look_at_hello()
+            else:
+                self._begin_handshake()
+        elif spoken is Protocol.HTTP:
+            self._hand_over(secure=False).begin()
+        elif spoken is Protocol.UNKNOWN:
+            self._hand_over(secure=False).refuse(HttpError(400, "this port speaks HTTP and TLS"))
+        else:
+            self.close()
+
+    def _look_at_hello(self) -> None:
+        """See to it that there is a certificate for the name that the client asks for."""
+        try:
+            hello = self._transport.peek(MAX_RECORD)
+        except OSError:
+            self.close()
+            return
+        wanted = record_length(hello)
+        if len(hello) < wanted != self._awaited:
+            # The bytes stay in the socket, so without this the loop would come here all the time.
+            self._awaited = wanted
+            self._transport.be_readable_from(wanted)
+            return
+        # Complete, or cut off by its client: then the handshake will say so.
+        self._transport.be_readable_from(1)
+        work = self._server.contexts.missing(asked_name(hello))
+        if work is None:
+            self._begin_handshake()
+            return
+        # Whoever makes it has a time limit of its own.
+        self.deadline = float("inf")
+        self._server.watch(self, 0)
+        self._server.pool.submit(work, self._prepared)
+
+    def _prepared(self, future: "Future[None]") -> None:
+        if self.on_ready == _nothing:
+            return
+        error = future.exception()
+        if error is not None:
+            self._server.log.note(f"no certificate on demand: {type(error).__name__}: {error}")
+        self._server.watch(self, EVENT_READ)
+        self._begin_handshake()
+
+    def _begin_handshake(self) -> None:
+        try:
+            self._transport.start_tls(self._server.contexts.current())
+        except OSError:
+            # The client has already gone.
+            self.close()
+            return
+        self.deadline = self._server.now + self._server.limits.handshake_timeout_s
+        self.on_ready = self._handshake
+        self._handshake()
+
+    def _handshake(self) -> None:
+        try:
+            self._transport.handshake()
+        except WOULD_BLOCK as wanted:
+            writes = isinstance(wanted, SSLWantWriteError)
+            self._server.watch(self, EVENT_WRITE if writes else EVENT_READ)
+        except OSError as error:
+            reason = refusal(error)
+            if reason:
+                self._server.log.note_once(f"{self._client} {reason}")
+            self.close()
+        else:
+            # The request often comes with the client's Finished.
+            self._hand_over(secure=True).begin()
+
+    def _hand_over(self, *, secure: bool) -> Connection:
+        """Let a connection take this one's place in the loop."""
+        local, port = self._server.local_address(self._transport.socket)
+        peer = Peer(self._client, local, port, secure=secure)
+        connection = Connection(self._server, self._transport, peer, self._handlers)
+        self._server.adopt(connection)
+        self.on_ready = _nothing
+        return connection
+
+
+def _nothing() -> None:
+    """What is called of an arrival that has become a connection, or has closed."""
