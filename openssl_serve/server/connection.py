@@ -84,7 +84,12 @@ class Connection:
     @property
     def is_idle(self) -> bool:
         """Whether no request is under way, so that closing loses nothing."""
-        return self.state is State.READING and not (self._parser and self._parser.in_head)
+        return self.state is State.READING and not self.in_head
+
+    @property
+    def in_head(self) -> bool:
+        """Whether a request has begun whose head is not complete."""
+        return self._parser is not None and self._parser.in_head
 
     def begin(self) -> None:
         """Take what is there to read; the loop calls `on_ready` for what comes later."""

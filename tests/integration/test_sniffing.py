@@ -149,7 +149,7 @@ def test_a_first_byte_on_its_own_is_enough(serve):
         data = request("/a.txt")
         client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.send(data[:1])
-        eventually(lambda: any(c._parser for c in running.server.connections.values()))
+        eventually(lambda: any(hasattr(c, "in_head") for c in running.server.connections.values()))
         assert client.send(data[1:]).answer().status == 200
 
 
