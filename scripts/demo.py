@@ -30,6 +30,7 @@ VARYING = [
     (re.compile(r"\b[0-9A-F]{2}(:[0-9A-F]{2}){31}\b"), "<fingerprint>"),
     (re.compile(r"\b20\d\d-\d\d-\d\d\b"), "<date>"),
     (re.compile(r"\b\d+ days left"), "<days left>"),
+    (re.compile(r"^with \S+, (OpenSSL|LibreSSL) \S+$"), "<openssl>"),
 ]
 
 
