@@ -1,6 +1,7 @@
 import datetime as dt
 import os
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from certificates import CA_FALSE, CA_TRUE, DAY, KEY, NOW, SERVER, make, ours, pem
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openssl_serve.certs import facts as facts_module
+from openssl_serve.certs import pem as pem_module
 from openssl_serve.certs.facts import facts_of, read_chain, read_facts, read_facts_file
 from openssl_serve.certs.profile import Shape
 from openssl_serve.errors import CertificateError
@@ -288,3 +290,27 @@ def test_a_good_file_is_read(tmp_path):
     path.write_bytes(pem(make()))
 
     assert read_facts_file(path).subject == "CN=a.test"
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+def test_every_root_of_this_system_reads_as_cryptography_reads_it():
+    """Whatever real CAs have put into certificates in thirty years."""
+    bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+    if not bundle.exists():
+        pytest.skip("no bundle here")
+
+    blocks = pem_module.blocks(bundle.read_bytes())
+
+    for block in blocks:
+        ours, theirs = facts_of(block.der), x509.load_der_x509_certificate(block.der)
+        assert ours.serial == f"{theirs.serial_number:X}"
+        assert (ours.not_before, ours.not_after) == (
+            theirs.not_valid_before_utc, theirs.not_valid_after_utc,
+        )  # fmt: skip
+        constraints = theirs.extensions.get_extension_for_class(x509.BasicConstraints)
+        assert (ours.is_ca, ours.extensions.path_length) == (True, constraints.value.path_length)
+        assert ours.extensions.present
+        assert len(ours.extensions.present) == len(theirs.extensions)
+        critical = sum(found.critical for found in theirs.extensions)
+        assert len(ours.extensions.critical) == critical
+    assert len(blocks) > 50
