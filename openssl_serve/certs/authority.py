@@ -57,7 +57,7 @@ class Authority:
         if self.days_left() < 1:
             return CertificateError(
                 f"{self.cert_path}: the local CA ends on {self.facts.not_after:%Y-%m-%d}",
-                "openssl-serve renew --ca, then openssl-serve trust",
+                "openssl-serve renew --ca, then have it trusted again",
             )
         if others := [str(host) for host in hosts if not self.permits(host)]:
             permitted = ", ".join(self.facts.extensions.permitted)

@@ -219,7 +219,7 @@ def _make_authority(store: "Store", permitted: tuple[Host, ...], tool: "Openssl"
     word = "the local CA is" if had else "made a local CA:"
     render.note(f"{word} {authority.cert_path}")
     if not had:
-        render.note("nothing trusts it yet: openssl-serve trust")
+        render.note("nothing trusts it yet: that file is what clients have to be given")
     return authority
 
 
