@@ -11,19 +11,35 @@ other than the servers are: that is why the server's own CPU per connection is s
 
 `download PORT PATH BYTES SECONDS` reads a large file over one connection after another, and prints
 bytes and seconds. A large buffer in Python is faster here than curl.
+
+`stuck PORT PATH BYTES SECONDS LARGE` opens 500 connections in each of five ways to be stuck (one of
+them asks for the file LARGE and reads nothing), then makes requests beside them as anybody would,
+and prints their 99th percentile in milliseconds and how many seconds it took.
+
+`idle PORT PATH BYTES SECONDS COUNT` keeps so many connections that each had one response open for
+so long, and prints their count.
 """
 
+import gc
 import os
+import resource
 import socket
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 PROCESSES = 8
 """More than the cores of a small machine, so that some handshake always waits for the server."""
 
 READ_BYTES = 256 * 1024
+
+STUCK = 500
+"""Connections in each of the five ways."""
+
+BESIDE = 300
+"""Requests beside them on new connections, and as many on one that is kept."""
 
 
 def context() -> ssl.SSLContext:
@@ -34,18 +50,46 @@ def context() -> ssl.SSLContext:
     return made
 
 
+def connect(
+    tls: ssl.SSLContext, port: int, timeout_s: float = 30, buffer: int = 0
+) -> ssl.SSLSocket:
+    """Shake hands; with a receive buffer of *buffer* bytes, if given."""
+    raw = socket.socket()
+    try:
+        if buffer:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        raw.settimeout(timeout_s)
+        raw.connect(("127.0.0.1", port))
+        # As every serious client: else the request waits for the ACK of the handshake's last
+        # flight, which servers that send no ticket at once (Caddy) delay by 40 ms.
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return tls.wrap_socket(raw, server_hostname="localhost")
+    except BaseException:
+        raw.close()
+        raise
+
+
+def send(stream: ssl.SSLSocket, port: int, path: str) -> None:
+    """Request *path* on a connection that stays."""
+    stream.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+
+
+def receive(stream: ssl.SSLSocket, size: int) -> None:
+    """Take one response with *size* bytes of content; raises OSError."""
+    received = b""
+    while len(received.partition(b"\r\n\r\n")[2]) < size:
+        data = stream.recv(65536)
+        if not data:
+            raise ConnectionError(f"ended after {received[:40]!r}")
+        received += data
+
+
 def fetch(tls: ssl.SSLContext, port: int, path: str, buffer: bytearray) -> int:
     """Request *path* on a connection of its own and read to the end; give the bytes received.
 
     Raises OSError, or ConnectionError where the answer is not a 200.
     """
-    with (
-        socket.create_connection(("127.0.0.1", port), timeout=30) as raw,
-        tls.wrap_socket(raw, server_hostname="localhost") as stream,
-    ):
-        # As every serious client: else the request waits for the ACK of the handshake's last
-        # flight, which servers that send no ticket at once (Caddy) delay by 40 ms.
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connect(tls, port) as stream:
         stream.sendall(
             f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n".encode()
         )
@@ -103,11 +147,67 @@ def download(port: int, path: str, size: int, seconds: float) -> tuple[int, floa
     return total, time.monotonic() - begun
 
 
+def stuck(port: int, path: str, size: int, _seconds: float, large: str) -> tuple[float, float]:
+    """Ask beside those that are stuck; give the 99th percentile in ms, and seconds taken."""
+    tls = context()
+    host = f"Host: localhost:{port}\r\n"
+    half = f"GET {path} HTTP/1.1\r\nHost: loc".encode()
+    body = f"POST {path} HTTP/1.1\r\n{host}Content-Length: 100000\r\n\r\nbegun".encode()
+    unread = f"GET {large} HTTP/1.1\r\n{host}\r\n".encode()
+    crowd: list[socket.socket] = []
+    for first in [b""] * STUCK + [b"\x16"] * STUCK:
+        crowd.append(socket.create_connection(("127.0.0.1", port), 5))
+        crowd[-1].sendall(first)
+    for first in [half] * STUCK + [body] * STUCK + [unread] * STUCK:
+        crowd.append(connect(tls, port, 5, 4096 if first == unread else 0))
+        crowd[-1].sendall(first)
+    # The collector would look at all of them now and then, in the middle of a request.
+    gc.collect()
+    gc.disable()
+    begun = time.monotonic()
+    taken = []
+    with connect(tls, port, 5) as kept:
+        for _ in range(BESIDE):
+            began = time.monotonic()
+            with connect(tls, port, 5) as stream:
+                send(stream, port, path)
+                receive(stream, size)
+            between = time.monotonic()
+            send(kept, port, path)
+            receive(kept, size)
+            taken += [between - began, time.monotonic() - between]
+    seconds = time.monotonic() - begun
+    for each in crowd:
+        each.close()
+    return sorted(taken)[len(taken) * 99 // 100] * 1000, seconds
+
+
+def idle(port: int, path: str, size: int, seconds: float, count: str) -> tuple[float, float]:
+    """Keep *count* connections open for *seconds*; give both."""
+    tls = context()
+    kept = []
+    for _ in range(int(count)):
+        kept.append(connect(tls, port))
+        send(kept[-1], port, path)
+    for each in kept:
+        receive(each, size)
+    time.sleep(seconds)
+    for each in kept:
+        each.close()
+    return float(len(kept)), seconds
+
+
 def main() -> None:
     """Run the load named on the command line."""
-    load = {"connections": connections, "download": download}[sys.argv[1]]
-    count, seconds = load(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))
-    sys.stdout.write(f"{count} {seconds}\n")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    loads: dict[str, Callable[..., tuple[float, float]]] = {
+        "connections": connections, "download": download, "stuck": stuck, "idle": idle,
+    }  # fmt: skip
+    name, port, path, size, seconds, *more = sys.argv[1:]
+    count, taken = loads[name](int(port), path, int(size), float(seconds), *more)
+    sys.stdout.write(f"{count} {taken}\n")
 
 
 if __name__ == "__main__":

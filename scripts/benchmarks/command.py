@@ -103,8 +103,10 @@ def _bench(options: argparse.Namespace) -> int:
         ]
     sys.stdout.write("\n\n".join(words) + "\n")
     if options.svg:
-        # What the server's CPU says is a matter for a table.
-        panels = [metric for metric in rows if metric.key != "connection-cpu"]
+        # What needs words to be understood is a matter for a table.
+        panels = [
+            metric for metric in rows if metric.key not in ("connection-cpu", "keep-alive-p50")
+        ]
         options.svg.write_text(picture(results, panels, how))
     if options.json:
         raw = {"other_work": others, **_raw(results, targets, plan)}

@@ -27,10 +27,14 @@ class Metric:
 
 METRICS = (
     Metric("keep-alive", "keep-alive TLS, requests/s"),
+    Metric("keep-alive-p50", "half of them within, ms", higher_is_better=False, digits=2),
+    Metric("keep-alive-p99", "99 % of them within, ms", higher_is_better=False, digits=2),
     Metric("connections", "new TLS connections/s"),
     Metric("connection-cpu", "server CPU for one, ms", higher_is_better=False, digits=3),
     Metric("redirects", "plain-HTTP redirects/s"),
     Metric("download", "100 MB over TLS, MB/s"),
+    Metric("stuck", "p99 beside 2,500 stuck, ms", higher_is_better=False, digits=1),
+    Metric("idle", "an idle TLS connection, KB", higher_is_better=False, digits=1),
     Metric("start", "start to response, ms", higher_is_better=False, digits=1),
     Metric("memory", "memory at peak, MB", higher_is_better=False, digits=1),
 )

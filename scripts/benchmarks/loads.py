@@ -13,12 +13,13 @@ from statistics import median
 
 from benchmarks import client
 from benchmarks.peers import Peer, Site
-from benchmarks.processes import BenchError, Server, run_load
+from benchmarks.processes import SAMPLE_INTERVAL_S, BenchError, Server, run_load
 
 SMALL, SMALL_BYTES = "f.txt", 1024
 LARGE, LARGE_BYTES = "big.bin", 100_000_000
 
 CONNECTIONS = 32
+IDLE = 2000
 START_TIMEOUT_S = 20.0
 GRACE_S = 60.0
 """What a load may take beyond its own duration: the slowest server has one download to finish."""
@@ -32,8 +33,8 @@ class Target:
     site: Site
     server: Server
     seconds: int
-    start_again: Callable[[], float]
-    """Starts another instance, ends it, and gives the milliseconds to its first response."""
+    launch: Callable[[], tuple[Site, Server, float]]
+    """Starts another instance; gives its place, itself, and milliseconds to its first response."""
     starts: int
     details: list[dict[str, float | str]] = field(default_factory=list)
 
@@ -97,20 +98,26 @@ def warm_up(target: Target) -> None:
 
 def keep_alive(target: Target) -> dict[str, float | None]:
     """Request the small file over connections that stay."""
-    return {"keep-alive": _wrk(target, f"https://127.0.0.1:{target.site.tls_port}/{SMALL}")}
+    said = _wrk(target, f"https://127.0.0.1:{target.site.tls_port}/{SMALL}")
+    return {
+        "keep-alive": said["requests_per_s"],
+        "keep-alive-p50": said.get("p50_ms"),
+        "keep-alive-p99": said.get("p99_ms"),
+    }
 
 
 def redirects(target: Target) -> dict[str, float | None]:
     """Request it over plain HTTP, where the answer is a redirect."""
     if not target.peer.redirects:
         return {"redirects": None}
-    return {"redirects": _wrk(target, f"http://127.0.0.1:{target.plain_port}/{SMALL}")}
+    said = _wrk(target, f"http://127.0.0.1:{target.plain_port}/{SMALL}")
+    return {"redirects": said["requests_per_s"]}
 
 
 def connections(target: Target) -> dict[str, float | None]:
     """Make new TLS connections with a full handshake and one request each."""
     before = target.server.cpu_seconds()
-    count, seconds = _client(target, "connections", SMALL, SMALL_BYTES)
+    count, seconds = _client(target, "connections", SMALL, SMALL_BYTES, target.seconds)
     after = target.server.cpu_seconds()
     if not count:
         raise BenchError("no connection was answered")
@@ -120,13 +127,43 @@ def connections(target: Target) -> dict[str, float | None]:
 
 def download(target: Target) -> dict[str, float | None]:
     """Fetch the large file over one connection at a time."""
-    received, seconds = _client(target, "download", LARGE, LARGE_BYTES)
-    return {"download": received / seconds / 1e6}
+    seconds = min(1, target.seconds) / 2
+    received, taken = _client(target, "download", LARGE, LARGE_BYTES, seconds)
+    return {"download": received / taken / 1e6}
+
+
+def stuck(target: Target) -> dict[str, float | None]:
+    """Ask beside 2,500 connections that are stuck in one way or another."""
+    p99_ms, _ = _client(target, "stuck", SMALL, SMALL_BYTES, 0, f"/{LARGE}")
+    return {"stuck": p99_ms}
+
+
+def idle(target: Target) -> dict[str, float | None]:
+    """Weigh a new instance before and while connections are kept open that ask for nothing."""
+    site, server, _ = target.launch()
+    with server:
+        another = replace(target, site=site, server=server)
+        # What the first connections bring along is no matter of each.
+        _client(another, "idle", SMALL, SMALL_BYTES, 0, str(IDLE // 10))
+        before = server.memory()
+        server.forget_peak()
+        # Long enough for memory to be looked at while all are open.
+        _client(another, "idle", SMALL, SMALL_BYTES, 4 * SAMPLE_INTERVAL_S, str(IDLE))
+        after = server.peak_memory
+    if before is None or after is None:
+        return {"idle": None}
+    return {"idle": (after - before) / IDLE * 1000}
 
 
 def start(target: Target) -> dict[str, float | None]:
     """Start further instances, one after the other."""
-    return {"start": median(target.start_again() for _ in range(target.starts))}
+    return {"start": median(_start_again(target) for _ in range(target.starts))}
+
+
+def _start_again(target: Target) -> float:
+    _, server, milliseconds = target.launch()
+    server.stop()
+    return milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +175,12 @@ class Load:
 
 
 LOADS = {
-    "keep-alive": Load(keep_alive, ("keep-alive",)),
+    "keep-alive": Load(keep_alive, ("keep-alive", "keep-alive-p50", "keep-alive-p99")),
     "connections": Load(connections, ("connections", "connection-cpu")),
     "redirects": Load(redirects, ("redirects",)),
     "download": Load(download, ("download",)),
+    "stuck": Load(stuck, ("stuck",)),
+    "idle": Load(idle, ("idle",)),
     "start": Load(start, ("start",)),
 }
 
@@ -153,17 +192,18 @@ def missing_programs() -> dict[str, str]:
     return dict.fromkeys(("keep-alive", "redirects"), "wrk")
 
 
-def _client(target: Target, load: str, name: str, size: int) -> tuple[float, float]:
+def _client(
+    target: Target, load: str, name: str, size: int, seconds: float, *more: str
+) -> tuple[float, float]:
     script = Path(client.__file__)
-    seconds = target.seconds if load == "connections" else min(1, target.seconds) / 2
-    words = [load, str(target.site.tls_port), f"/{name}", str(size), str(seconds)]
+    words = [load, str(target.site.tls_port), f"/{name}", str(size), str(seconds), *more]
     sample = target.server.sample_memory
     said = run_load([sys.executable, script, *words], seconds + GRACE_S, sample)
-    count, _, taken = said.partition(" ")
-    return float(count), float(taken)
+    figure, _, taken = said.partition(" ")
+    return float(figure), float(taken)
 
 
-def _wrk(target: Target, url: str) -> float:
+def _wrk(target: Target, url: str) -> dict[str, float]:
     options = ["-t2", f"-c{CONNECTIONS}", f"-d{target.seconds}s", "--latency"]
     begun = target.server.cpu_seconds()
     sample = target.server.sample_memory
@@ -173,7 +213,7 @@ def _wrk(target: Target, url: str) -> float:
     if begun is not None and ended is not None:
         figures["server_cpu_ms"] = (ended - begun) / figures["requests"] * 1000
     target.details.append({"url": url, **figures})
-    return figures["requests_per_s"]
+    return figures
 
 
 def read_wrk(said: str) -> dict[str, float]:

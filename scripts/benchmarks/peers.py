@@ -4,6 +4,7 @@ All serve the same folder with the same certificate on 127.0.0.1, keep connectio
 the client likes, and write an access log to a file if they can write one at all: ours does.
 """
 
+import compileall
 import grp
 import json
 import os
@@ -86,6 +87,8 @@ def openssl_serve() -> Peer:
 
     version = ""
     if program.exists():
+        # As an installer does; with PYTHONDONTWRITEBYTECODE set, each start would compile it all.
+        compileall.compile_dir(ROOT / "openssl_serve", quiet=2)
         package = (ROOT / "openssl_serve" / "__init__.py").read_text()
         version = package.partition('__version__ = "')[2].partition('"')[0]
     return Peer(OURS, version, command, one_port=True)

@@ -103,9 +103,17 @@ class Server:
 
     def sample_memory(self) -> None:
         """Keep the largest memory seen, in MB."""
-        found = memory(tree(self._process.pid))
+        found = self.memory()
         if found is not None:
             self.peak_memory = max(found, self.peak_memory or 0.0)
+
+    def forget_peak(self) -> None:
+        """Look for the largest memory anew."""
+        self.peak_memory = None
+
+    def memory(self) -> float | None:
+        """Give the memory that the server and its children have now, in MB."""
+        return memory(tree(self._process.pid))
 
     def cpu_seconds(self) -> float | None:
         """Give the CPU time that the server and its children have taken so far."""

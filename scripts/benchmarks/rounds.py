@@ -134,12 +134,7 @@ def _bring_up(workspace: Workspace, peer: Peer, plan: Plan, servers: ExitStack) 
     site, server, _ = workspace.launch(peer)
     servers.enter_context(server)
 
-    def start_again() -> float:
-        _, another, milliseconds = workspace.launch(peer)
-        another.stop()
-        return milliseconds
-
-    target = Target(peer, site, server, plan.seconds, start_again, plan.starts)
+    target = Target(peer, site, server, plan.seconds, lambda: workspace.launch(peer), plan.starts)
     check_answers(target)
     warm_up(target)
     return target

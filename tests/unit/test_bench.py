@@ -66,6 +66,12 @@ def test_every_aim_names_a_metric():
     assert {aim.metric for aim in (*figures.AIMS, *figures.NEXT_AIMS)} <= set(figures.METRIC)
 
 
+def test_every_metric_is_given_by_a_load_and_every_load_gives_metrics():
+    given = {key for load in loads.LOADS.values() for key in load.keys}
+
+    assert given | {"memory"} == set(figures.METRIC)
+
+
 def test_the_table_has_ours_first_and_ratios_beside_the_peers():
     metrics = tables.measured(RESULTS)
 
