@@ -146,7 +146,7 @@ def facts_of(data: bytes) -> CertificateFacts:
     return CertificateFacts(
         subject=describe_name(certificate.subject),
         issuer=describe_name(certificate.issuer),
-        serial=f"{certificate.serial:X}",
+        serial=_whole_bytes(certificate.serial),
         not_before=certificate.not_before,
         not_after=certificate.not_after,
         fingerprint=colon_separated(hashlib.sha256(data).digest()),
@@ -195,3 +195,13 @@ def _what_it_is(data: bytes) -> str:
     if data[:1] == b"\x30":
         return "is in DER or PKCS #12 form, and PEM is wanted"
     return "is no certificate in PEM form"
+
+
+def _whole_bytes(serial: int) -> str:
+    """*serial* in hexadecimal as openssl shows it: two digits for each byte.
+
+    >>> _whole_bytes(0x123), _whole_bytes(0), _whole_bytes(-1)
+    ('0123', '00', '-01')
+    """
+    digits = f"{abs(serial):X}"
+    return "-" * (serial < 0) + digits.zfill(len(digits) + len(digits) % 2)

@@ -166,6 +166,8 @@ def _make_private(path: Path) -> None:
         for folder in reversed(missing):
             with suppress(FileExistsError):
                 folder.mkdir(0o700)
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     status = path.stat()
     shared = status.st_mode & stat.S_ISVTX or str(path) == os.path.expanduser("~")
     # Not /tmp and not the home: somebody named them, but they are not ours alone.

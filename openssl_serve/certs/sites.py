@@ -151,7 +151,7 @@ http:
 
 
 def apache(kept: Kept, site: Site) -> str:
-    """A file for Apache 2.4's sites-enabled; wants mod_ssl, mod_proxy_http and mod_rewrite."""
+    """A file for Apache 2.4's sites-enabled; wants mod_ssl, proxy_http, rewrite and headers."""
     first, *others = kept.facts.names
     alias = f"\n    ServerAlias {' '.join(others)}" if others else ""
     return f"""\

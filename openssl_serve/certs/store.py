@@ -127,14 +127,29 @@ class Store:
             return self._read(host.slug, self.find_authority())
 
     def get(self, host: Host) -> Kept:
-        """The pair of *host*. Raises StoreError when there is none."""
+        """The pair of *host*. Raises StoreError when there is none, CertificateError when broken."""
         kept = self.find(host)
         if kept is None:
+            self._say_what_is_broken(host)
             hints = [f"make one: openssl-serve generate {host}"]
             if names := ", ".join(str(kept.host) for kept in self.list()):
                 hints.append(f"kept are: {names}")
             raise StoreError(f"no certificate is kept for {host} in {self.folder}", *hints)
         return kept
+
+    def _say_what_is_broken(self, host: Host) -> None:
+        """Raise CertificateError if there are files of *host*, and they are no pair."""
+        paths = self._pairs.paths(host.slug)
+        if not any(map(os.path.lexists, paths)):
+            return
+        again = f"make it again: openssl-serve generate {host}"
+        for path in paths:
+            if not path.exists():
+                raise CertificateError(f"{path} is missing", again)
+        try:
+            read_facts_file(paths[0])
+        except CertificateError as error:
+            raise CertificateError(str(error), *error.hints, again) from error
 
     def list(self) -> tuple[Kept, ...]:
         """Every good pair, by file name; the local CA is not among them."""

@@ -4,6 +4,7 @@ import base64
 import http.client
 import os
 import plistlib
+import re
 import select
 import shutil
 import socket
@@ -250,13 +251,37 @@ def caddy(config, tmp_path):
     return ["caddy", "run", "--adapter", "caddyfile", "--config", config]
 
 
-@pytest.mark.parametrize("server", [nginx, haproxy, caddy])
+def apache2(config, tmp_path):
+    modules = "/usr/lib/apache2/modules"
+    wanted = [
+        "mpm_event", "authz_core", "ssl", "socache_shmcb", "headers", "rewrite", "proxy",
+        "proxy_http",
+    ]  # fmt: skip
+    ports = re.findall(r"VirtualHost \*:(\d+)", config.read_text())
+    wrapper = tmp_path / "apache2.conf"
+    wrapper.write_text(
+        "\n".join(
+            [
+                f'ServerRoot "{tmp_path}"',
+                f'PidFile "{tmp_path}/pid"',
+                f'ErrorLog "{tmp_path}/error.log"',
+                *(f"LoadModule {name}_module {modules}/mod_{name}.so" for name in wanted),
+                *(f"Listen {port}" for port in ports),
+                f'Include "{config}"\n',
+            ]
+        )
+    )
+    return ["apache2", "-f", wrapper, "-DFOREGROUND"]
+
+
+@pytest.mark.parametrize("server", [nginx, haproxy, caddy, apache2])
 @pytest.mark.parametrize("home_name", ["home", "my home"])
 def test_the_server_starts_with_it_and_serves(
     cli, tmp_path, monkeypatch, application, server, home_name
 ):
     """A real server of Debian, curled by the host, trusting the CA alone."""
     name = server.__name__
+    form = name.removesuffix("2")
     if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):
         pytest.skip(f"no {name} here")
     home = tmp_path / home_name
@@ -266,7 +291,7 @@ def test_the_server_starts_with_it_and_serves(
     port, http_port = free_ports(2)
     config = tmp_path / f"{name}.cfg"
     cli.good(
-        "export", "a.test", "--format", name, "--upstream", application, "--port", port,
+        "export", "a.test", "--format", form, "--upstream", application, "--port", port,
         "--http-port", http_port, "--out", config,
     )  # fmt: skip
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}

@@ -1,5 +1,9 @@
-"""Every openssl that is here does all that is asked of one: the system's, those that
-scripts/openssls unpacked, and LibreSSL with its gaps (as a stub)."""
+"""Every openssl that is here does all that is asked of one.
+
+The system's, those that scripts/openssls unpacked, and LibreSSL with its gaps (as a stub). A real
+LibreSSL built from source belongs in .openssls/libressl-3.3.6/openssl: that one, which macOS has,
+and 4.3.2 have passed.
+"""
 
 from pathlib import Path
 
@@ -38,7 +42,7 @@ def use(tool, monkeypatch):
 @pytest.mark.parametrize("kind", ["p256", "p384", "rsa2048", "ed25519"])
 def test_self_signed(cli, home, use, kind):
     """P26: upstream tests one version."""
-    if kind == "ed25519" and use.version.is_libressl:
+    if kind == "ed25519" and "Ed25519 keys" in use.version.lacks:
         assert "makes no Ed25519 keys" in cli.refused(3, "generate", "--key-type", kind)
         return
 
