@@ -36,9 +36,10 @@ CORS: tuple[Field, ...] = (
     (b"Access-Control-Expose-Headers", b"*"),
 )
 
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_VALUE = re.compile(rb"(?:[\x21-\x7e](?:[ \t\x21-\x7e]*[\x21-\x7e])?)?\Z")
-_NAMES = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z, \t-]*\Z")
+# Compiled when they are first needed, which most servers never do.
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_VALUE = rb"(?:[\x21-\x7e](?:[ \t\x21-\x7e]*[\x21-\x7e])?)?"
+_NAMES = rb"[!#$%&'*+.^_`|~0-9A-Za-z, \t-]*"
 
 _FRAMING = frozenset(
     b"connection content-length date keep-alive proxy-connection te trailer transfer-encoding "
@@ -93,7 +94,7 @@ def parse_header(text: str) -> Field:
     """
     name, colon, value = (part.encode("utf-8", "surrogateescape") for part in text.partition(":"))
     value = value.strip(b" \t")
-    if not (colon and _TOKEN.match(name) and _VALUE.match(value)):
+    if not (colon and re.fullmatch(_TOKEN, name) and re.fullmatch(_VALUE, value)):
         raise UsageError(
             f'--header "{shorten(text)}" is no header field',
             "a name, a colon and a value, in ASCII and on one line: --header 'X-Name: value'",
@@ -160,7 +161,7 @@ class Preflighted:
             (b"Vary", b"Access-Control-Request-Headers, Access-Control-Request-Private-Network"),
         ]
         asked = values.get(b"access-control-request-headers", b"")
-        if asked and _NAMES.match(asked):
+        if asked and re.fullmatch(_NAMES, asked):
             # As they were asked for: a star would not stand for Authorization.
             fields.append((b"Access-Control-Allow-Headers", asked))
         if values.get(b"access-control-request-private-network") == b"true":

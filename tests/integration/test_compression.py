@@ -8,8 +8,9 @@ import zlib
 import brotli
 import pytest
 
-from openssl_serve.handlers import compression
+from openssl_serve.handlers import compression, representation
 from openssl_serve.handlers.folder import Folder, FolderOptions
+from openssl_serve.http1.request import Peer, Request
 
 BR, GZ = b"Accept-Encoding: gzip, deflate, br", b"Accept-Encoding: gzip"
 CODE = b"".join(b"export const value_%d = %d;\n" % (n, n * n) for n in range(40))
@@ -177,6 +178,17 @@ def test_a_part_is_always_one_of_the_content_as_it_is(server, tree):
         # Who has the beginning of the other form starts again.
         again = server.get("/app.js", accept, b"Range: bytes=1-", b"If-Range: " + packed)
         assert (again.status, again.body) == (200, CODE)
+
+
+def test_no_part_is_ever_cut_from_a_coding(tree):
+    """Whoever asks for one of it, and however."""
+    opened = Folder(tree).open(os.fsencode(tree / "app.js"))
+    form = representation.represent(opened, b"text/javascript", (), b"br")
+    peer = Peer("127.0.0.1", "127.0.0.1", 80, secure=True)
+    asked = Request(b"GET", b"/app.js", [(b"Range", b"bytes=1-2")], peer)
+
+    assert representation.respond(asked, form).status == 200
+    os.close(opened.fd)
 
 
 def test_a_sibling_that_is_older_than_its_file_is_not_sent(server, tree):

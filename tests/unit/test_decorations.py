@@ -93,12 +93,13 @@ def test_a_response_that_is_sent_again_is_decorated_once():
 def test_policies_of_ours_stay_beside_the_users():
     """Of two policies both hold (CSP level 3, section 8.1); a listing's own is not to be lost."""
     fields = ((b"Vary", b"A"), (b"Content-Security-Policy", b"default-src 'self'"))
-    handler = Decorated(lambda _request: Response(200, fields), ((b"vary", b"B"),))
+    kept = Response(200, fields)
+    handler = Decorated(lambda _request: kept, ((b"vary", b"B"),))
 
-    head = done(handler(REQUEST)).head.lower()
-
-    assert b"\r\nvary: a\r\n" in head
-    assert b"\r\nvary: b\r\n" in head
+    # However often it is sent.
+    for _ in range(3):
+        head = done(handler(REQUEST)).head.lower()
+        assert head.count(b"\r\nvary: a\r\n") == head.count(b"\r\nvary: b\r\n") == 1
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
