@@ -127,7 +127,7 @@ class Store:
             return self._read(host.slug, self.find_authority())
 
     def get(self, host: Host) -> Kept:
-        """The pair of *host*. Raises StoreError when there is none, CertificateError when broken."""
+        """The pair of *host*. Raises StoreError when there is none, CertificateError if broken."""
         kept = self.find(host)
         if kept is None:
             self._say_what_is_broken(host)

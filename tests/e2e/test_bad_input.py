@@ -137,6 +137,14 @@ class TestDataFolder:
         assert_refused(command.run("--port", "0"), CERTIFICATE, str(command.data))
         assert not (command.folder / "nowhere").exists()
 
+    def test_a_file_is_left_as_it_was(self, command: Command) -> None:
+        command.data.write_text("precious")
+        command.data.chmod(0o644)
+
+        assert_refused(command.run("--port", "0"), CERTIFICATE, str(command.data))
+        assert command.data.read_text() == "precious"
+        assert command.data.stat().st_mode & 0o777 == 0o644
+
 
 class TestOpenssl:
     def test_none_in_path(self, command: Command) -> None:

@@ -1,5 +1,6 @@
 """`generate`, `show` and `verify`: certificates without a server, cross-checked with openssl."""
 
+import base64
 import datetime as dt
 import re
 import socket
@@ -19,6 +20,25 @@ from e2e.command import Command, assert_refused
 CERTIFICATE = 4
 
 
+def change_der(cert: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change the certificate without signing it again."""
+    lines = cert.read_text().splitlines()
+    changed = change(base64.b64decode("".join(lines[1:-1])))
+    body = base64.encodebytes(changed).decode().replace("\n", "")
+    wrapped = [body[at : at + 64] for at in range(0, len(body), 64)]
+    cert.write_text("\n".join([lines[0], *wrapped, lines[-1], ""]))
+
+
+def a_day_more(der: bytes) -> bytes:
+    end, later = (f"{NOW + days * DAY:%y%m%d}".encode() for days in (90, 91))
+    assert der.count(end) == 1
+    return der.replace(end, later)
+
+
+def cut_short(cert: Path, _: Path) -> None:
+    cert.write_bytes(cert.read_bytes()[:300])
+
+
 FAULTS: dict[str, tuple[Callable[[Path, Path], object], str]] = {
     "expired": (lambda cert, _: write(cert, ours(start=NOW - 9 * DAY, end=NOW - DAY)), "expired"),
     "not yet valid": (
@@ -28,6 +48,13 @@ FAULTS: dict[str, tuple[Callable[[Path, Path], object], str]] = {
         lambda _, key: write(key, ec.generate_private_key(ec.SECP256R1())), "does not belong",
     ),
     "key that others can read": (lambda _, key: key.chmod(0o644), "0644"),
+    "key is gone": (lambda _, key: key.unlink(), "a_test.key"),
+    "signature changed": (
+        lambda cert, _: change_der(cert, lambda der: der[:-1] + bytes([der[-1] ^ 1])), "signature",
+    ),
+    "date changed": (lambda cert, _: change_der(cert, a_day_more), "signature"),
+    "cut short": (cut_short, "a_test.crt"),
+    "no certificate": (lambda cert, _: cert.write_text("hello\n"), "a_test.crt"),
     "not for servers": (lambda cert, _: write(cert, no_server()), "not for servers"),
     "not for this host": (lambda cert, _: write(cert, ours(names=("b.test",))), "not for a.test"),
 }  # fmt: skip
@@ -165,6 +192,13 @@ class TestVerify:
         failed = [line for line in finished.stdout.splitlines() if line.startswith("FAIL")]
         assert word in "\n".join(failed or finished.errors)
 
+    def test_what_the_faults_are_made_of_is_good(self, command: Command) -> None:
+        good_pair(command.data)
+
+        finished = command.run("verify", "a.test")
+
+        assert finished.code == 0, finished
+
     def test_a_running_server_with_a_kept_certificate_is_good(self, command: Command) -> None:
         with command.start("--cert-host", "my.dev.local") as running:
             finished = command.run("verify", f"localhost:{running.port}")
@@ -206,6 +240,22 @@ class TestVerify:
             greeter.join(20)
 
         assert_refused(finished, CERTIFICATE, address, hints=0)
+
+    def test_a_serial_number_that_begins_with_a_zero_is_good(
+        self, command: Command, tmp_path: Path
+    ) -> None:
+        """openssl prints whole bytes."""
+        path = tmp_path / "a.pem"
+        openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-keyout", tmp_path / "a.key", "-out", path, "-subj", "/CN=a.test", "-days", "30",
+            "-addext", "subjectAltName=DNS:a.test", "-set_serial", "0x0123456789",
+        )  # fmt: skip
+
+        verified, shown = command.run("verify", str(path)), command.run("show", str(path))
+
+        assert verified.code == 0, verified
+        assert " 0123456789\n" in shown.stdout
 
     def test_an_absent_host_is_an_error(self, command: Command) -> None:
         assert_refused(command.run("verify", "absent.test"), CERTIFICATE, "absent.test")

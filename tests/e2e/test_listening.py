@@ -290,6 +290,18 @@ class TestPipes:
         assert running.stdout
         assert [line for line in running.stdout.text.splitlines() if "https://" not in line] == []
 
+    def test_nobody_reads_its_log(self, command: Command) -> None:
+        reader, writer = os.pipe()
+        with command.start(stderr=writer) as running:
+            os.close(writer)
+            os.close(reader)
+            url = f"https://127.0.0.1:{running.port}/hello.txt"
+            answers = [
+                curl(url, "--cacert", str(command.data / "localhost.crt")).status for _ in range(2)
+            ]
+
+        assert answers == [200, 200]
+
     @pytest.mark.parametrize("option", ["--help", "--version"])
     def test_nobody_reads_what_it_prints(self, command: Command, option: str) -> None:
         reader, writer = os.pipe()

@@ -205,7 +205,10 @@ def test_killed_while_it_mends_after_a_kill(tmp_path):
             lambda path: (path.parent.joinpath("f").write_text("x"), path.symlink_to("f")),
             "director|exists",
         ),
-        (lambda path: path.symlink_to(path.parent / "absent" / "deep"), "no such file|file exists"),
+        (
+            lambda path: path.symlink_to(path.parent / "absent" / "deep"),
+            "not a directory|file exists",
+        ),
     ],
 )
 def test_a_folder_that_is_none(tmp_path, make, why):
