@@ -109,7 +109,10 @@ def bare_cert(arguments: list[str]) -> list[str]:
 def run(arguments: list[str]) -> int:
     """Run the command line with *arguments*; return the exit code, with all errors told."""
     try:
-        words, rooms = complete(bare_cert(arguments))
+        words, rooms = complete(arguments)
+        if rooms == [DEFAULT_COMMAND]:
+            # `path HOST --cert` takes no value.
+            words = bare_cert(words)
         # A pipe that nobody reads any more (| head) ends the program as it ends others.
         code = make_app(rooms)(words, prog_name="openssl-serve", standalone_mode=False)
         return code if isinstance(code, int) else 0

@@ -224,7 +224,7 @@ def test_path(cli, home):
     cli.good("generate", "--ca", "a.test")
 
     for words, name in [
-        ([], "a_test.crt"), (["--key"], "a_test.key"),
+        ([], "a_test.crt"), (["--cert"], "a_test.crt"), (["--key"], "a_test.key"),
         (["--chain"], "a_test.crt"), (["--ca"], "_local_ca.crt"),
     ]:  # fmt: skip
         assert cli.good("path", "a.test", *words).out == f"{home}/{name}\n"
