@@ -11,7 +11,9 @@ from fast_openssl import FastOpenssl
 from processes import at_once, killed_at
 from stubs import stub
 
+from openssl_serve.certs.keys import check_pair
 from openssl_serve.certs.store import Store
+from openssl_serve.hosts import parse_host
 from openssl_serve.openssl.binary import Openssl
 
 
@@ -127,3 +129,22 @@ def test_four_at_once_with_the_real_openssl(tmp_path):
         words = sorted(line.partition(" ")[2] for line in found)
         assert words == ["None", "None", "None", "no certificate yet"]
         assert_one_good_pair(Store(tmp_path / str(number)))
+
+
+def test_many_hosts_at_once_while_others_look(tmp_path):
+    """Each gets its own; who lists meanwhile sees whole pairs only."""
+    store = Store(tmp_path / "data")
+    store.ensure_authority(openssl=FastOpenssl())
+
+    def work():
+        host = f"h{os.getpid()}.test"
+        kept = store.ensure(profile(host), openssl=FastOpenssl())
+        for found in store.list():
+            check_pair(found.cert_path, found.key_path)
+        store.renew(kept.host, openssl=FastOpenssl())
+        return str(kept.host == parse_host(host))
+
+    assert at_once(12, work) == ["True"] * 12
+    assert len(store.list()) == 12
+    assert {kept.authority is not None for kept in store.list()} == {True}
+    assert len(files(store)) == 26
