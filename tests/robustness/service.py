@@ -59,6 +59,12 @@ def usage(pid: int) -> Usage:
     )
 
 
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that the process *pid* has taken so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process runs; one that has ended and was not waited for does not."""
     try:
@@ -176,7 +182,7 @@ class Starter:
         pair = ["--cert", str(self.pair.cert_path), "--cert-key", str(self.pair.key_path)]
         return self.start([INSTALLED, str(self.root), *pair, *where, *options], **how)
 
-    def limited(self, **limits: float) -> Service:
+    def limited(self, **limits: float | bool) -> Service:
         """A server with these limits; plain HTTP is served."""
         words = [str(self.root), str(self.pair.cert_path), str(self.pair.key_path)]
         program = [sys.executable, str(HERE / "program.py")]

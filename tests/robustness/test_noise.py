@@ -10,6 +10,7 @@ import random
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable
 
 import h11
@@ -17,6 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from server_fixtures import eventually
+
+from robustness.service import Starter, cpu_seconds
 
 SEED = int(os.environ.get("OPENSSL_SERVE_TEST_SEED", "1"))
 
@@ -28,17 +31,18 @@ ENDING = struct.pack("ii", 1, 0)
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory, pair):
-    """One server for all inputs: what one of them does to it, the next would notice."""
-    from robustness.service import Starter  # noqa: PLC0415
+def service(request, tmp_path_factory, pair):
+    """One server for all inputs: what one of them does to it, the next would notice.
 
+    Or another that looks at each ClientHello itself before OpenSSL does.
+    """
     root = tmp_path_factory.mktemp("root")
     (root / "a.txt").write_bytes(b"content of a\n")
     (root / "large.bin").write_bytes(bytes(3_000_000))
     (root / "sub").mkdir()
     (root / "sub" / "b.txt").write_bytes(b"b" * 5000)
     with Starter(tmp_path_factory.mktemp("words"), root, pair) as start:
-        yield start.limited()
+        yield start.limited(on_demand=getattr(request, "param", False))
 
 
 @pytest.fixture
@@ -188,6 +192,7 @@ def test_broken_requests_never_harm_the_loop(service, unharmed):
         assert_only_responses(send(service, broken(source, VALID), source))
 
 
+@pytest.mark.parametrize("service", [False, True], ids=["", "looked-at"], indirect=True)
 def test_broken_client_hellos_never_harm_the_loop(service, unharmed):
     source = random.Random(SEED)
     hellos = [client_hello() for _ in range(10)]
@@ -195,6 +200,20 @@ def test_broken_client_hellos_never_harm_the_loop(service, unharmed):
         data = broken(source, hellos)
         # Mostly still taken for TLS.
         send(service, data if source.random() < 0.2 else b"\x16\x03" + data[2:], source)
+
+
+@pytest.mark.parametrize("service", [False, True], ids=["", "looked-at"], indirect=True)
+def test_client_hellos_that_do_not_end_cost_no_time(service, unharmed):
+    """They are waited for, not looked at again and again."""
+    hello = client_hello()
+    with contextlib.ExitStack() as stack:
+        for cut in range(1, len(hello), len(hello) // 60):
+            sock = socket.create_connection(("127.0.0.1", service.port), EACH_TIMEOUT_S)
+            stack.enter_context(sock).sendall(hello[:cut])
+        service.assert_well()
+        began, before = time.monotonic(), cpu_seconds(service.pid)
+        eventually(lambda: time.monotonic() > began + 1)
+        assert cpu_seconds(service.pid) - before < 0.2
 
 
 def test_bytes_of_no_kind_never_harm_the_loop(service, unharmed):
