@@ -304,3 +304,23 @@ def test_explain_prints_what_verify_asks_and_it_can_be_pasted(cli, kept, served,
         found = checks(cli("verify", what, "--json"))
         asked = [check["command"] for check in found.values()]
         assert script.splitlines() == [command for command in asked if command]
+
+
+@pytest.mark.parametrize("reply", [b"", b"\x15\x03\x03\x00\x02\x02\x28"])
+def test_a_server_that_hangs_up_or_refuses(cli, reply):
+    """Nothing at all, and the alert handshake_failure."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def refuse():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(reply)
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        error = cli.refused(4, "show", f"127.0.0.1:{port}")
+        thread.join()
+
+    assert "the TLS handshake: " in error

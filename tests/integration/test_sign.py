@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stubs import stub
 
 from openssl_serve.certs.request import read_request
 from openssl_serve.errors import CertificateError, InvalidHostError
@@ -193,3 +194,22 @@ def test_a_temporary_folder_that_cannot_be_written(cli, with_ca, csr, monkeypatc
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
 
     assert "/nowhere" in cli.refused(4, "sign", csr("b.test"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("sed -i 's/^DNS.1 = .*/DNS.1 = evil.test/' openssl.cnf", "that was not asked for"),
+        ("cp {other} request.pem", "for another key"),
+    ],
+)
+def test_a_certificate_that_was_not_asked_for_is_not_handed_out(
+    cli, with_ca, csr, tmp_path, change, words
+):
+    other = tmp_path / "other"
+    other.write_bytes(request("b.test", key=ec.generate_private_key(ec.SECP256R1())))
+    body = f'[ "$1" = x509 ] && {change.format(other=other)}\nexec $REAL "$@"'
+
+    error = cli.refused(3, "sign", csr("b.test"), "--openssl", stub(tmp_path / "bin", body))
+
+    assert words in error

@@ -409,3 +409,15 @@ class TestLookingAround:
         ]
         assert [kept.facts.subject for kept in store.list()] == ["CN=b.test"]
         assert dt.datetime.now(dt.UTC) < store.list()[0].facts.not_after
+
+
+def test_who_only_looks_finishes_what_a_killed_process_began(store):
+    """A certificate and its key that are committed, and not yet in place."""
+    kept = store.ensure(profile("a.test"), openssl=FAST)
+    ready = store.folder / ".ready-1"
+    ready.mkdir(0o700)
+    for path in (kept.cert_path, kept.key_path):
+        path.rename(ready / path.name)
+
+    assert store.get(parse_host("a.test")).facts == kept.facts
+    assert files(store) == ["a_test.crt", "a_test.key"]

@@ -4,17 +4,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from certificates import CA_FALSE, CA_TRUE, DAY, KEY, NOW, SERVER, make, ours, pem
+from certificates import CA_FALSE, CA_TRUE, DAY, KEY, NOW, SERVER, element, make, ours, pem
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openssl_serve.certs import der as der_module
 from openssl_serve.certs import facts as facts_module
 from openssl_serve.certs import pem as pem_module
 from openssl_serve.certs.facts import facts_of, read_chain, read_facts, read_facts_file
+from openssl_serve.certs.meaning import describe_key, read_extensions
 from openssl_serve.certs.profile import Shape
+from openssl_serve.certs.x509 import Extension
 from openssl_serve.errors import CertificateError
 from openssl_serve.hosts import parse_host
 
@@ -244,7 +247,7 @@ LABEL = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
     addresses=st.lists(st.ip_addresses(), max_size=4),
     start=st.datetimes(dt.datetime(1951, 1, 1), dt.datetime(2100, 1, 1)),  # noqa: DTZ001
     serial=st.integers(1, (1 << 159) - 1),
-    subject=st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), max_size=60),
+    subject=st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), max_size=16),
 )
 def test_we_read_what_cryptography_wrote(names, addresses, start, serial, subject):
     start = start.replace(microsecond=0)
@@ -315,3 +318,44 @@ def test_every_root_of_this_system_reads_as_cryptography_reads_it():
         critical = sum(found.critical for found in theirs.extensions)
         assert len(ours.extensions.critical) == critical
     assert len(blocks) > 50
+
+
+def spki(*parts):
+    return der_module.read(element(0x30, b"".join(parts)))
+
+
+def test_a_curve_that_is_spelled_out_and_a_key_that_is_none():
+    """pem's default; no TLS client accepts it (RFC 8422 section 5.1.1)."""
+    ec_oid = element(0x06, bytes.fromhex("2a8648ce3d0201"))
+    bits = element(0x03, b"\x00\x04")
+
+    explicit = element(0x30, ec_oid + element(0x30, b""))
+    assert describe_key(spki(explicit, bits)) == "EC with explicit parameters"
+    assert describe_key(spki(element(0x30, element(0x06, b"\x2a\x03")), bits)) == "1.2.3"
+    with pytest.raises(CertificateError, match="its public key is none"):
+        describe_key(spki(explicit))
+
+
+@pytest.mark.parametrize("length", [0, 3, 5, 17])
+def test_an_address_of_another_length_is_refused(length):
+    san = element(0x30, element(0x87, bytes(length)))
+
+    with pytest.raises(CertificateError, match="an address that is none"):
+        read_extensions({"2.5.29.17": Extension(critical=False, value=san)})
+
+
+def test_constraints_of_every_kind():
+    def subtree(tag, content):
+        return element(0x30, element(tag, content))
+
+    permitted = element(
+        0xA0,
+        subtree(0x82, b"test") + subtree(0x87, b"\x7f\0\0\1" + b"\xff" * 4)
+        + subtree(0x87, b"\x0a\0\0\0\xff\0\0\0") + subtree(0x81, b"me@a") + element(0x30, b""),
+    )  # fmt: skip
+    excluded = element(0xA1, subtree(0x82, b"evil"))
+    value = element(0x30, permitted + excluded)
+
+    found = read_extensions({"2.5.29.30": Extension(critical=True, value=value)})
+
+    assert found.permitted == ("test", "127.0.0.1", "10.0.0.0/255.0.0.0")
