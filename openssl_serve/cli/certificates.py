@@ -7,6 +7,7 @@ import typer
 
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.files import write_new
+from openssl_serve.cli.options import option
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Host, parse_host, shorten
 
@@ -41,14 +42,14 @@ def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     ] = False,
     permit: Annotated[
         list[str] | None,
-        typer.Option("--permit", metavar="HOST", help="With --ca: all that a new CA may issue for; "
-                     "repeat for more."),
+        option("With --ca: all that a new CA may issue for; repeat for more.",
+               "--permit", metavar="HOST"),
     ] = None,
     key_type: Annotated[
-        str | None, typer.Option("--key-type", metavar="TYPE", help=KEY_TYPE_HELP)
+        str | None, option(KEY_TYPE_HELP, "--key-type", metavar="TYPE")
     ] = None,
     days: Annotated[
-        int | None, typer.Option("--days", metavar="N", help="Lifetime.  [default: 397]")
+        int | None, option("Lifetime.  [default: 397]", "--days", metavar="N")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Copy the files there too.")

@@ -7,6 +7,7 @@ import typer
 
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.files import write_new
+from openssl_serve.cli.options import option
 from openssl_serve.errors import CertificateError, UsageError
 
 
@@ -17,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def sign(
     request: Annotated[Path, typer.Argument(metavar="CSR", help="A request in PEM form.")],
-    days: Annotated[int, typer.Option("--days", metavar="N", help="Lifetime.")] = 397,
+    days: Annotated[int, option("Lifetime.", "--days", metavar="N", show=True)] = 397,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to; else stdout.")
     ] = None,

@@ -65,6 +65,15 @@ class TestGenerate:
         assert facts.key in ("EC P-384", "RSA 2048")
         assert_self_signed(home / "a_test.crt", NAMES, days=30)
 
+    def test_the_environment_says_what_the_command_line_does_not(self, cli, home, monkeypatch):
+        monkeypatch.setenv("OPENSSL_SERVE_KEY_TYPE", "p384")
+        monkeypatch.setenv("OPENSSL_SERVE_DAYS", "30")
+
+        cli.good("generate", "a.test", "--days", "20")
+
+        assert read_facts_file(home / "a_test.crt").key == "EC P-384"
+        assert_self_signed(home / "a_test.crt", NAMES, days=20)
+
     def test_days_that_were_asked_for_are_had(self, cli, home):
         cli.good("generate", "a.test")
 
