@@ -57,9 +57,7 @@ class Openssl:
         try:
             output = self._run(("version",), Path("/"), VERSION_TIMEOUT_S)
             return parse_version(output.stdout.decode("utf-8", "replace"), str(self.path))
-        except OpensslFailedError as error:
-            raise OpensslUnusableError(str(error), *self._hints()) from error
-        except OpensslUnusableError as error:
+        except (OpensslFailedError, OpensslUnusableError) as error:
             raise OpensslUnusableError(str(error), *self._hints()) from error
 
     def run(self, *arguments: str, folder: Path, timeout_s: int = TIMEOUT_S) -> Output:
@@ -92,7 +90,6 @@ class Openssl:
             signal.alarm(timeout_s)
             os.umask(0o077)  # noqa: TID251 - the child's own; LibreSSL makes keys 0666 & ~umask
 
-        command = f"{self.path.name} {arguments[0]}"
         try:
             with Path(os.devnull).open("rb") as nothing:
                 result = sh.Command(str(self.path))(
@@ -116,7 +113,7 @@ class Openssl:
         except (sh.CommandNotFound, sh.ForkException, OSError) as error:
             # The file exists and is executable, yet exec refuses it: another machine's binary.
             raise OpensslUnusableError(
-                f"{command} cannot be started: {self.path}", *self._hints()
+                f"openssl cannot be started: {self.path}", *self._hints()
             ) from error
         return Output(result.exit_code, result.stdout, result.stderr.decode("utf-8", "replace"))
 

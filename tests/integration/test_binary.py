@@ -204,6 +204,17 @@ class TestRunning:
 
         assert time.monotonic() - started < 10
 
+    def test_nor_does_a_child_of_its_own_hold_us_up(self, tool, tmp_path):
+        """A wrapper that does not exec: the child lives on, and holds the pipes open."""
+        openssl = tool("sleep 20; exit 0")
+        _ = openssl.version
+        started = time.monotonic()
+
+        with pytest.raises(OpensslFailedError, match="did not end within 1 s"):
+            openssl.run("genpkey", folder=tmp_path, timeout_s=1)
+
+        assert time.monotonic() - started < 10
+
     def test_an_ignored_alarm_and_a_blocked_one_kill_it_as_well(self, tool, tmp_path):
         openssl = tool("exec sleep 60")
         _ = openssl.version
