@@ -107,6 +107,8 @@ class ServerOptions:
     auth: Credentials | None = None
     """Who may come in; None for everybody. Not together with PlainHttp.SERVE."""
     log_format: LogFormat = LogFormat.TEXT
+    log_colour: bool = False
+    """Whether the text format colours statuses, for a terminal."""
     limits: Limits = field(default_factory=Limits)
     openssl: str | None = None
     """The program that renews a kept certificate which comes due; None for the first in PATH."""
@@ -172,7 +174,7 @@ def make_server(
         follow_symlinks=options.folder.follow_symlinks,
         never=(*keys, *options.folder.never),
     )
-    log = AccessLog(write_log, options.log_format)
+    log = AccessLog(write_log, options.log_format, colour=options.log_colour)
     named = itertools.chain.from_iterable(map(_hosts_of, certificates))
     authorities = Authorities((*named, *options.allow_hosts))
     site = Site(folder, authorities, options.folder, options.decorations, options.auth)

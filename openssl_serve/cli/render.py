@@ -51,11 +51,15 @@ def usage_error(exception: Any) -> None:
     error(message[:1].lower() + message[1:], f"{command} --help shows what can be said")
 
 
+def wants_colour() -> bool:
+    """Whether stderr is a terminal that wants colours (no-color.org)."""
+    dull = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stderr.isatty() and not dull
+
+
 def style(text: str, colour: str) -> str:
-    """*text* in *colour* when stderr is a terminal that wants colours (no-color.org)."""
-    if not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return text
-    return typer.style(text, fg=colour, bold=True)
+    """*text* in *colour* when stderr wants it."""
+    return typer.style(text, fg=colour, bold=True) if wants_colour() else text
 
 
 def write_log(text: str) -> None:

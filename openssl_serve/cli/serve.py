@@ -162,6 +162,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
             auth, auth_file, {name: source_of(ctx, name) for name in ("auth", "auth_file")}
         ),
         openssl=openssl,
+        log_colour=render.wants_colour(),
         log_format=choice(api.LogFormat, log_format, "--log-format"),
     )
     groups = host_groups(cert_host)

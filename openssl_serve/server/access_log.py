@@ -42,6 +42,14 @@ class Access(NamedTuple):
     seconds: float
 
 
+_COLOURS = {
+    2: ("\x1b[32m", "\x1b[0m"),
+    3: ("\x1b[36m", "\x1b[0m"),
+    4: ("\x1b[33m", "\x1b[0m"),
+    5: ("\x1b[31m", "\x1b[0m"),
+}
+"""SGR sequences (ECMA-48) by the class of a status: green, cyan, yellow, red."""
+
 MAX_TOLD = 1000
 """Messages remembered by `note_once`: a hostile crowd of addresses must not fill the memory."""
 
@@ -49,8 +57,15 @@ MAX_TOLD = 1000
 class AccessLog:
     """Formats lines and hands them to *write*, which should not block for long."""
 
-    def __init__(self, write: Callable[[str], object], style: LogFormat = LogFormat.TEXT) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        style: LogFormat = LogFormat.TEXT,
+        *,
+        colour: bool = False,
+    ) -> None:
         self._write = write
+        self._paint = _COLOURS if colour else {}
         self._lines: list[str] = []
         self._told: set[str] = set()
         self._stamp = (0, "")
@@ -96,9 +111,10 @@ class AccessLog:
 
     def _text(self, access: Access) -> None:
         scheme = "https" if access.secure else "http"
+        on, off = self._paint.get(access.status // 100, ("", ""))
         self._lines.append(
             f"{self._time()} {access.client or 'unix'} {scheme} {access.method.decode()} "
-            f"{access.target.decode('latin-1')} {access.status} {access.length} B "
+            f"{access.target.decode('latin-1')} {on}{access.status}{off} {access.length} B "
             f"{access.seconds * 1000:.1f} ms\n"
         )
 

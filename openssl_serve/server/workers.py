@@ -1,6 +1,7 @@
 """Several processes on the same listeners: forked once everything is made, watched by the parent.
 
-The contexts are made before the fork, so that a session ticket of one worker resumes in all.
+The contexts are made before the fork, so that a session ticket of one worker resumes in all, until
+the certificate is reloaded: then each worker has keys of its own.
 """
 
 import os

@@ -39,6 +39,16 @@ def test_a_request_is_one_object():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("status", "code"), [(204, 32), (304, 36), (404, 33), (500, 31)])
+def test_a_terminal_sees_the_class_of_a_status(status, code):
+    written: list[str] = []
+    log = AccessLog(written.append, colour=True)
+    log.access(LINE._replace(status=status))
+    log.flush()
+
+    assert f" \x1b[{code}m{status}\x1b[0m 1234 B " in written[0]
+
+
 def test_the_common_format_is_apaches():
     (text,) = logged(LogFormat.COMMON, lambda log: log.access(LINE))
 
