@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from benchmarks.figures import (
     AIMS,
@@ -21,16 +21,21 @@ from benchmarks.figures import (
     Results,
     advantage_over,
     middle,
+    together,
     verdict,
 )
 from benchmarks.loads import LOADS, Target, missing_programs
-from benchmarks.peers import ROOT, Peer, find_all, install_npm
+from benchmarks.makers import GENERATE, RUN_TIMEOUT_S, RUNS, Maker, find_makers, generate
+from benchmarks.peers import NPM_PACKAGES, ROOT, Peer, find_all, install_npm
 from benchmarks.picture import picture
 from benchmarks.processes import BenchError, Strangers, output
 from benchmarks.rounds import Plan, run
 from benchmarks.table import aims, measured, table
 
 WIDTH_IN_A_FILE = 100
+MEASUREMENTS = (*LOADS, GENERATE)
+
+Program = TypeVar("Program", Peer, Maker)
 
 
 def main() -> int:
@@ -50,9 +55,10 @@ def main() -> int:
 def parser() -> argparse.ArgumentParser:
     """Describe the options."""
     made = argparse.ArgumentParser(prog="scripts/bench", description=main.__doc__)
-    made.description = "Measures openssl-serve and its peers on this machine, one table."
+    made.description = "Measures openssl-serve and its peers on this machine."
     made.add_argument("--peers", type=_names, metavar="A,B", help="only these (and ours)")
-    made.add_argument("--metrics", type=_loads, metavar="A,B", help=f"of {', '.join(LOADS)}")
+    known = ", ".join(MEASUREMENTS)
+    made.add_argument("--metrics", type=_measurements, metavar="A,B", help=f"of {known}")
     made.add_argument("--quick", action="store_true", help="under a minute; rougher")
     made.add_argument("--rounds", type=_count, metavar="N", help="5, or 2 when quick")
     made.add_argument(
@@ -60,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--npm-folder", type=Path, metavar="DIR", help=".bench/node_modules")
     made.add_argument("--install-npm", action="store_true", help="fill that folder first")
-    made.add_argument("--svg", type=Path, metavar="FILE", help="draw the figures into FILE")
+    made.add_argument("--svg", type=Path, metavar="FILE", help="draw the servers into FILE")
     made.add_argument("--json", type=Path, metavar="FILE", help="write all rounds to FILE")
     return made
 
@@ -75,53 +81,77 @@ def _bench(options: argparse.Namespace) -> int:
     npm_folder = options.npm_folder or ROOT / ".bench" / "node_modules"
     if options.install_npm:
         install_npm(npm_folder)
-    peers = _choose(find_all(npm_folder), options.peers)
     plan = _plan(options)
+    known = find_all(npm_folder) if plan.loads else []
+    makers = find_makers(npm_folder) if GENERATE in (options.metrics or MEASUREMENTS) else []
+    names = [each.name for each in known] + [each.name for each in makers]
+    _check_names(names, options.peers)
+    peers = _choose(known, options.peers)
+    makers = _choose(makers, options.peers)
     # Each server has its turns, its starts, and time to be slow; whatever hangs ends all then.
     turn_s = len(plan.loads) * (plan.seconds + 10) + plan.starts * 5
-    signal.alarm(120 + len(peers) * plan.rounds * turn_s)
+    runs = len(makers) * (plan.rounds * RUNS + 1)
+    signal.alarm(120 + len(peers) * plan.rounds * turn_s + runs * RUN_TIMEOUT_S)
     strangers = Strangers()
-    results, targets = run(peers, plan, say)
+    results, targets = run(peers, plan, say) if peers else ({}, [])
+    made = generate(makers, plan.rounds, say) if makers else {}
     others = strangers.share()
     signal.alarm(0)
+    everything = together(results, made)
 
-    rows = measured(results)
+    shown = [target.peer for target in targets] + [each for each in makers if each.name in made]
+    versions = {each.name: each.version for each in shown}
+    how = _conditions(plan, others, f"of {plan.seconds} s" if targets else f"of {RUNS} runs")
     width = shutil.get_terminal_size((WIDTH_IN_A_FILE, 24)).columns
-    versions = ", ".join(f"{target.peer.name} {target.peer.version}" for target in targets)
-    many = "" if plan.rounds == 1 else "s"
-    how = f"{os.cpu_count()} CPUs; median of {plan.rounds} round{many} of {plan.seconds} s"
-    if others is not None:
-        how += f"; other work took {others:.0%} of the CPU"
-    words = [
-        f"{versions}\n{how}",
-        table(results, rows, width),
-    ]
-    if OURS in results:
+    words = [f"{', '.join(f'{name} {version}' for name, version in versions.items())}\n{how}"]
+    words += [table(part, measured(part), width) for part in (results, made) if part]
+    if made:
+        keys = ", ".join(f"{each.name} {each.key}" for each in makers if each.name in made)
+        words[-1] += f"\n{RUNS} runs a round, each makes the key of its choice: {keys}"
+    if OURS in everything:
         words += [
             f"1.50x: {OURS} is one and a half times as good, whatever the unit",
-            aims(results),
+            aims(everything),
         ]
     sys.stdout.write("\n\n".join(words) + "\n")
     if options.svg:
         # What needs words to be understood is a matter for a table.
         panels = [
-            metric for metric in rows if metric.key not in ("connection-cpu", "keep-alive-p50")
+            metric
+            for metric in measured(results)
+            if metric.key not in ("connection-cpu", "keep-alive-p50")
         ]
         options.svg.write_text(picture(results, panels, how))
     if options.json:
         raw = {"other_work": others, **_raw(results, targets, plan)}
+        raw["makers"] = {
+            each.name: {"version": each.version, "key": each.key, **_figures(made, each.name)}
+            for each in makers
+            if each.name in made
+        }
+        raw["aims"] = [verdict(aim, everything) for aim in AIMS]
+        raw["next_aims"] = [verdict(aim, everything) for aim in NEXT_AIMS]
         options.json.write_text(json.dumps(raw, indent=2) + "\n")
-    return 0 if OURS in results else 1
+    return 0 if OURS in everything else 1
 
 
-def _choose(known: Sequence[Peer], wanted: list[str] | None) -> list[Peer]:
-    """Keep the servers that are asked for and here; say which are not."""
-    names = [peer.name for peer in known]
-    if strange := sorted(set(wanted or ()) - set(names)):
-        raise BenchError(f"no peer is called {', '.join(strange)}; known: {', '.join(names)}")
+def _conditions(plan: Plan, others: float | None, each: str) -> str:
+    many = "" if plan.rounds == 1 else "s"
+    how = f"{os.cpu_count()} CPUs; median of {plan.rounds} round{many} {each}"
+    return how if others is None else f"{how}; other work took {others:.0%} of the CPU"
+
+
+def _check_names(known: Sequence[str], wanted: list[str] | None) -> None:
+    if strange := sorted(set(wanted or ()) - set(known)):
+        names = ", ".join(dict.fromkeys(known))
+        raise BenchError(f"no peer is called {', '.join(strange)}; known: {names}")
+
+
+def _choose(known: Sequence[Program], wanted: list[str] | None) -> list[Program]:
+    """Keep the peers that are asked for and here; say which are not."""
     chosen = []
     for peer in known:
-        if wanted is not None and peer.name not in {OURS, *wanted}:
+        if wanted is not None and peer.name != OURS and peer.name not in wanted:
             continue
         if peer.version:
             chosen.append(peer)
@@ -131,13 +161,13 @@ def _choose(known: Sequence[Peer], wanted: list[str] | None) -> list[Peer]:
 
 
 def _hint(name: str) -> str:
-    if name in {"http-server", "httpolyglot"}:
+    if name in NPM_PACKAGES:
         return ": with node and npm, --install-npm fetches it"
     return ""
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    loads = options.metrics or list(LOADS)
+    loads = [each for each in LOADS if each in (options.metrics or LOADS)]
     for load, program in missing_programs().items():
         if load in loads:
             say(f"{load} is not measured: no {program} in PATH")
@@ -148,7 +178,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _raw(results: Results, targets: Sequence[Target], plan: Plan) -> dict[str, object]:
-    """Collect everything for a file: settings, versions, each round, ratios, aims."""
+    """Collect settings, and versions, rounds and ratios of the servers."""
     return {
         "machine": {
             "cpus": os.cpu_count(),
@@ -161,20 +191,21 @@ def _raw(results: Results, targets: Sequence[Target], plan: Plan) -> dict[str, o
         "servers": {
             target.peer.name: {
                 "version": target.peer.version,
-                "rounds": results[target.peer.name],
-                "median": {
-                    key: middle(rounds) for key, rounds in results[target.peer.name].items()
-                },
-                "times_better": {
-                    key: advantage_over(results, METRIC[key], target.peer.name)
-                    for key in results[target.peer.name]
-                },
+                **_figures(results, target.peer.name),
                 "details": target.details,
             }
             for target in targets
         },
-        "aims": [verdict(aim, results) for aim in AIMS],
-        "next_aims": [verdict(aim, results) for aim in NEXT_AIMS],
+    }
+
+
+def _figures(results: Results, name: str) -> dict[str, object]:
+    """Collect what was measured of one server or maker."""
+    rounds = results[name]
+    return {
+        "rounds": rounds,
+        "median": {key: middle(each) for key, each in rounds.items()},
+        "times_better": {key: advantage_over(results, METRIC[key], name) for key in rounds},
     }
 
 
@@ -188,12 +219,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _loads(text: str) -> list[str]:
+def _measurements(text: str) -> list[str]:
     names = _names(text)
-    if strange := sorted(set(names) - set(LOADS)):
-        message = f"no metric is called {', '.join(strange)}; known: {', '.join(LOADS)}"
+    if strange := sorted(set(names) - set(MEASUREMENTS)):
+        message = f"no metric is called {', '.join(strange)}; known: {', '.join(MEASUREMENTS)}"
         raise argparse.ArgumentTypeError(message)
-    return [load for load in LOADS if load in names]
+    return [each for each in MEASUREMENTS if each in names]
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:

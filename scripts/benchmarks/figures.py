@@ -12,7 +12,7 @@ OURS = "openssl-serve"
 
 Rounds = Sequence[float | None]
 Results = Mapping[str, Mapping[str, Rounds]]
-"""Server, then metric, then one figure a round."""
+"""Server or maker, then metric, then one figure a round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ METRICS = (
     Metric("idle", "an idle TLS connection, KB", higher_is_better=False, digits=1),
     Metric("start", "start to response, ms", higher_is_better=False, digits=1),
     Metric("memory", "memory at peak, MB", higher_is_better=False, digits=1),
+    Metric("generate", "generate, whole process, ms", higher_is_better=False, digits=1),
 )
 METRIC = {metric.key: metric for metric in METRICS}
 
@@ -60,6 +61,7 @@ AIMS = (
     Aim("keep-alive", "nginx", 0.7),
     Aim("connections", "nginx", 0.8),
     Aim("start", "caddy", 0.5),
+    Aim("generate", "pem", 2),
 )
 
 NEXT_AIMS = (
@@ -95,6 +97,15 @@ def advantage_over(results: Results, metric: Metric, peer: str) -> float | None:
     """Say how many times as good we are as *peer*; None where either was not measured."""
     ours = results.get(OURS, {}).get(metric.key, ())
     return advantage(metric, ours, results.get(peer, {}).get(metric.key, ()))
+
+
+def together(*parts: Results) -> dict[str, dict[str, Rounds]]:
+    """Put results of different metrics side by side."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {
+        name: {key: each for part in parts for key, each in part.get(name, {}).items()}
+        for name in names
+    }
 
 
 def verdict(aim: Aim, results: Results) -> str:

@@ -20,6 +20,8 @@ from benchmarks.processes import BenchError, Word, output
 
 ROOT = Path(__file__).parent.parent.parent
 
+NPM_PACKAGES = ("http-server", "httpolyglot", "pem")
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -53,7 +55,7 @@ class Peer:
 
 def find_all(npm_folder: Path) -> list[Peer]:
     """Describe all that we know to start, those that are not on this machine included."""
-    node = shutil.which("node") or ""
+    node = node_program()
     return [
         openssl_serve(),
         nginx(),
@@ -65,13 +67,13 @@ def find_all(npm_folder: Path) -> list[Peer]:
 
 
 def install_npm(npm_folder: Path) -> None:
-    """Put the two Node servers where `--npm-folder` looks for them."""
+    """Put the Node packages where `--npm-folder` looks for them."""
     npm = shutil.which("npm")
     if not npm or npm_folder.name != "node_modules":
         raise BenchError("--install-npm needs npm, and a folder named node_modules to fill")
-    packages = ["http-server", "httpolyglot"]
     npm_folder.mkdir(parents=True, exist_ok=True)
-    output([npm, "install", "--no-audit", "--no-fund", "--prefix", npm_folder.parent, *packages])
+    prefix: list[Word] = ["--prefix", npm_folder.parent]
+    output([npm, "install", "--no-audit", "--no-fund", *prefix, *NPM_PACKAGES])
 
 
 # --- openssl-serve
@@ -79,18 +81,12 @@ def install_npm(npm_folder: Path) -> None:
 
 def openssl_serve() -> Peer:
     """Find ours, as installed into the checkout's environment."""
-    program = Path(sys.executable).parent / "openssl-serve"
+    program, version = our_program()
 
     def command(site: Site) -> list[Word]:
         pair: list[Word] = ["--cert", site.certificate, "--cert-key", site.key]
         return [program, site.folder, *pair, "--bind-addr", f"127.0.0.1:{site.tls_port}"]
 
-    version = ""
-    if program.exists():
-        # As an installer does; with PYTHONDONTWRITEBYTECODE set, each start would compile it all.
-        compileall.compile_dir(ROOT / "openssl_serve", quiet=2)
-        package = (ROOT / "openssl_serve" / "__init__.py").read_text()
-        version = package.partition('__version__ = "')[2].partition('"')[0]
     return Peer(OURS, version, command, one_port=True)
 
 
@@ -186,7 +182,7 @@ def http_server(node: str, npm_folder: Path) -> Peer:
         pair: list[Word] = ["-S", "-C", site.certificate, "-K", site.key]
         return [node, package / "bin" / "http-server", site.folder, *address, *pair]
 
-    return Peer("http-server", _npm_version(node, package), command, redirects=False)
+    return Peer("http-server", npm_version(node, package), command, redirects=False)
 
 
 # --- httpolyglot
@@ -219,7 +215,7 @@ def httpolyglot(node: str, npm_folder: Path) -> Peer:
         pair = [site.certificate, site.key]
         return [node, script, package.resolve(), site.folder, *pair, str(site.tls_port)]
 
-    return Peer("httpolyglot", _npm_version(node, package), command, one_port=True)
+    return Peer("httpolyglot", npm_version(node, package), command, one_port=True)
 
 
 # --- the standard library: the floor, as the well-known dozen lines would have it
@@ -255,6 +251,30 @@ def standard_library() -> Peer:
 # --- what the sections share
 
 
+def our_program() -> tuple[Path, str]:
+    """Give our program, its modules compiled, and its version; that is empty if it is not here."""
+    program = Path(sys.executable).parent / "openssl-serve"
+    if not program.exists():
+        return program, ""
+    # As an installer does; with PYTHONDONTWRITEBYTECODE set, each start would compile it all.
+    compileall.compile_dir(ROOT / "openssl_serve", quiet=2)
+    package = (ROOT / "openssl_serve" / "__init__.py").read_text()
+    return program, package.partition('__version__ = "')[2].partition('"')[0]
+
+
+def node_program() -> str:
+    """Find Node; empty if it is not here."""
+    return shutil.which("node") or ""
+
+
+def npm_version(node: str, package: Path) -> str:
+    """Read the version of a package in an npm folder; empty if it, or Node, is not here."""
+    description = package / "package.json"
+    if not node or not description.is_file():
+        return ""
+    return str(json.loads(description.read_text())["version"])
+
+
 def _places(site: Site) -> dict[str, object]:
     return {name: getattr(site, name) for name in Site.__slots__}
 
@@ -266,10 +286,3 @@ def _version(command: list[str | None]) -> str:
         return ""
     words = output([program, *filter(None, arguments)]).replace("/", " ").split()
     return next((word for word in words if word[:1].isdigit()), "?")
-
-
-def _npm_version(node: str, package: Path) -> str:
-    description = package / "package.json"
-    if not node or not description.is_file():
-        return ""
-    return str(json.loads(description.read_text())["version"])

@@ -72,6 +72,17 @@ def run_load(command: Sequence[Word], timeout_s: float, sample: Callable[[], Non
     return said
 
 
+def timed(command: Sequence[Word], log: Path, environment: Mapping[str, str]) -> float:
+    """Run a program to its end; give the milliseconds it took, BenchError if it fails."""
+    begun = time.monotonic()
+    with Server(command, log, environment) as program:
+        status = program.wait()
+        milliseconds = (time.monotonic() - begun) * 1000
+    if status:
+        raise BenchError(f"status {status}: {_last_line(log.read_text(errors='replace'))}")
+    return milliseconds
+
+
 def free_port() -> int:
     """Give a port that is free on 127.0.0.1 now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -100,6 +111,10 @@ class Server:
         if self._process.poll() is not None:
             words = _last_line(self.log.read_text(errors="replace"))
             raise BenchError(f"ended with status {self._process.returncode}: {words}")
+
+    def wait(self) -> int:
+        """Wait for the end; give the exit status. Without a timeout, which would mean polling."""
+        return self._process.wait()
 
     def sample_memory(self) -> None:
         """Keep the largest memory seen, in MB."""

@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 figures = importlib.import_module("benchmarks.figures")
 loads = importlib.import_module("benchmarks.loads")
+makers = importlib.import_module("benchmarks.makers")
 pictures = importlib.import_module("benchmarks.picture")
 processes = importlib.import_module("benchmarks.processes")
 tables = importlib.import_module("benchmarks.table")
@@ -69,7 +70,84 @@ def test_every_aim_names_a_metric():
 def test_every_metric_is_given_by_a_load_and_every_load_gives_metrics():
     given = {key for load in loads.LOADS.values() for key in load.keys}
 
-    assert given | {"memory"} == set(figures.METRIC)
+    assert given | {"memory", makers.GENERATE} == set(figures.METRIC)
+
+
+def test_an_aim_beside_a_maker_is_read_from_both_results():
+    made = {"openssl-serve": {"generate": [150.0, 160.0]}, "pem": {"generate": [400.0, 400.0]}}
+
+    merged = figures.together(RESULTS, made)
+
+    assert figures.verdict(figures.Aim("generate", "pem", 2), merged).endswith(
+        "generate, whole process, ms <= 0.5 x pem: 0.39 x"
+    )
+    assert merged["openssl-serve"]["start"] == [80.0]
+    assert list(merged) == ["openssl-serve", "nginx", "caddy", "pem"]
+
+
+def test_results_of_makers_are_a_table_of_their_own():
+    made = {"openssl-serve": {"generate": [150.0]}, "pem": {"generate": [None]}}
+
+    assert tables.table(made, tables.measured(made), 100).splitlines() == [
+        "                             openssl-serve  pem",
+        "-----------------------------------------------",
+        "generate, whole process, ms          150.0   -",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        (
+            "Public Key Algorithm: id-ecPublicKey\n   Public-Key: (256 bit)\n  NIST CURVE: P-256\n",
+            "P-256",
+        ),
+        ("Public Key Algorithm: rsaEncryption\n    Public-Key: (2048 bit)\n", "RSA 2048"),
+        ("Public Key Algorithm: rsaEncryption\n    RSA Public-Key: (3072 bit)\n", "RSA 3072"),
+        ("Public Key Algorithm: ED25519\n    ED25519 Public-Key:\n", "unknown kind"),
+        ("", "unknown kind"),
+    ],
+)
+def test_the_key_of_a_certificate_is_read(said, key):
+    assert makers.read_key(said) == key
+
+
+def _maker(name, script, key="P-256", certificate=lambda run: run.log):
+    return makers.Maker(name, "1", key, lambda _: ["sh", "-c", script], certificate)
+
+
+@pytest.mark.parametrize(
+    ("maker", "reason"),
+    [
+        (_maker("a", "echo no entropy >&2; exit 3"), "status 3: no entropy"),
+        (_maker("a", "echo nothing"), "openssl failed"),
+        (makers.Maker("a", "1", "", lambda _: ["true"], makers.openssl_serve().certificate),
+         "no pair was made"),
+    ],
+)  # fmt: skip
+def test_a_maker_that_makes_nothing_is_left_out(maker, reason):
+    said: list[str] = []
+
+    assert makers.generate([maker], 1, said.append) == {}
+    assert any(f"a is left out: {reason}" in line for line in said)
+
+
+def test_makers_take_turns_in_new_folders(monkeypatch):
+    taken = []
+
+    def once(maker, scratch):
+        taken.append((maker.name, scratch.name))
+        if maker.name == "b" and scratch.name.startswith("b-1"):
+            raise processes.BenchError("out of luck")
+        return 10.0
+
+    monkeypatch.setattr(makers, "_once", once)
+
+    results = makers.generate([_maker("a", ""), _maker("b", "")], 2, lambda _: None)
+
+    assert results == {"a": {"generate": [10.0, 10.0]}, "b": {"generate": [10.0, None]}}
+    assert "".join(name for name, _ in taken) == "ab" + "abbaabbaabbaab" + "baabbaabbaabba"
+    assert len({folder for _, folder in taken}) == len(taken)
 
 
 def test_the_table_has_ours_first_and_ratios_beside_the_peers():
@@ -161,6 +239,13 @@ def test_a_server_that_ends_at_once_is_quoted(tmp_path):
         server._process.wait()
         with pytest.raises(processes.BenchError, match="status 6: cannot bind"):
             server.check_alive()
+
+
+def test_a_program_is_timed_to_its_end(tmp_path):
+    took = processes.timed(["sh", "-c", "sleep 0.1; echo $PLACE"], tmp_path / "log", {"PLACE": "x"})
+
+    assert 100 <= took < 5000
+    assert (tmp_path / "log").read_text() == "x\n"
 
 
 def test_work_of_others_is_a_share():
