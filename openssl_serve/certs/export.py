@@ -176,7 +176,9 @@ def _secret(cert: Path, key: Path, ca: Path | None, name: str, namespace: str = 
 def _resource(kept: Kept) -> str:
     """A name that Kubernetes takes (RFC 1123, at most 253 characters)."""
     host = kept.facts.names[0].replace("*", "wildcard").replace(":", "-").replace("_", "-")
-    return f"{host[:240].strip('-.')}-tls"
+    # No label may begin or end with a hyphen, as the middle one of a._b.test would by now.
+    labels = (label.strip("-") for label in f"{host[:240]}-tls".split("."))
+    return ".".join(label for label in labels if label)
 
 
 def _site(text: Callable[[Kept, Site], str]) -> Callable[[Kept, Export], Exported]:

@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import json
 import os
 import plistlib
 import re
@@ -13,13 +14,19 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
+from copy import deepcopy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import kubernetes_validate
 import pytest
+import yaml
 from certificates import assert_self_signed, load, openssl
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
+from kubernetes_validate import SchemaNotFoundError, ValidationError
+from kubernetes_validate.utils import all_versions
 from stubs import calls, libressl
 
 EVERY = [
@@ -133,47 +140,208 @@ def test_mobileconfig_carries_what_has_to_be_trusted(exported, home):
     assert plistlib.loads(exported("mobileconfig", "--force").read_bytes()) == profile
 
 
-class TestKubernetes:
-    def manifest(self, text):
-        """The flat YAML of ours, read without a YAML reader."""
-        found = {}
-        section = ""
-        for line in text.splitlines():
-            name, _, value = line.partition(":")
-            if line.startswith("  "):
-                found[f"{section}.{name.strip()}"] = value.strip()
-            else:
-                section = name
-                found[name] = value.strip()
-        return found
+def documents(path):
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+def changed(manifest, value, *path):
+    """*manifest* with *value* at *path*, or without that field when *value* is None."""
+    copy = deepcopy(manifest)
+    *parents, name = path
+    inner = copy
+    for parent in parents:
+        inner = inner[parent]
+    inner[name] = value
+    if value is None:
+        del inner[name]
+    return copy
+
+
+def fields(manifest, path=()):
+    """The path of every field, those with fields of their own included."""
+    for name, value in manifest.items():
+        yield (*path, name)
+        if isinstance(value, dict):
+            yield from fields(value, (*path, name))
+
+
+def check_secret(manifest):
+    """Raise, unless the Secret is as every release publishes it, without a field more."""
+    for version in sorted(set(all_versions())):
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+class TestSecretsByTheSchemaOfKubernetes:
+    @pytest.mark.parametrize("form", ["k8s-secret", "cert-manager"])
+    def test_ours(self, exported, form):
+        secret = documents(exported(form))[0]
+
+        assert (secret["apiVersion"], secret["kind"]) == ("v1", "Secret")
+        check_secret(secret)
+        # What this type has to have besides, which no schema says, and "format": "byte".
+        assert secret["type"] == "kubernetes.io/tls"
+        assert {"tls.crt", "tls.key"} <= set(secret["data"])
+        for value in secret["data"].values():
+            assert base64.b64decode(value, validate=True).startswith(b"-----BEGIN ")
+
+    @pytest.mark.parametrize(
+        ("value", "path", "part"),
+        [
+            ("Secrets", ["kind"], "find schema for kind Secrets"),
+            ("ConfigMap", ["kind"], "'type' was unexpected"),
+            ("v2", ["apiVersion"], "api version v2"),
+            ("x", ["namespace"], "'namespace' was unexpected"),
+            ("x", ["metadata", "title"], "'title' was unexpected"),
+            (7, ["metadata", "name"], "7 is not of type 'string'"),
+            ("x", ["data"], "'x' is not of type 'object'"),
+            (7, ["data", "tls.crt"], "7 is not of type 'string'"),
+        ],
+    )
+    def test_a_wrong_one_is_refused(self, exported, value, path, part):
+        (secret,) = documents(exported("k8s-secret"))
+
+        with pytest.raises((ValidationError, SchemaNotFoundError)) as refused:
+            check_secret(changed(secret, value, *path))
+
+        assert part in refused.value.message
+
+    @pytest.mark.parametrize(
+        ("host", "name"),
+        [
+            ("a.test", "a.test-tls"),
+            ("*.b.test", "wildcard.b.test-tls"),
+            ("192.0.2.1", "localhost-tls"),  # the first name of its certificate
+            ("_a.b.test", "a.b.test-tls"),
+            ("a._b.test", "a.b.test-tls"),
+            ("a_.b.test", "a.b.test-tls"),
+            ("*._.test", "wildcard.test-tls"),
+        ],
+    )
+    def test_the_name_is_one_that_kubernetes_takes(self, cli, home, tmp_path, host, name):
+        """A "DNS subdomain name" of its documentation, which the schema only calls a string."""
+        cli.good("generate", host)
+        cli.good("export", host, "--format", "k8s-secret", "--out", tmp_path / "secret")
+
+        (secret,) = documents(tmp_path / "secret")
+        assert secret["metadata"]["name"] == name
+        assert re.fullmatch(
+            r"([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]*[a-z0-9])?", name
+        )
 
     @pytest.mark.skipif(not shutil.which("kubectl"), reason="no kubectl here")
-    def test_a_secret_as_kubectl_makes_it(self, exported, home):
-        ours = self.manifest(exported("k8s-secret").read_text())
+    def test_as_kubectl_makes_it(self, exported, home):
+        (ours,) = documents(exported("k8s-secret"))
 
         theirs = subprocess.run(
             ["kubectl", "create", "secret", "tls", "a.test-tls", f"--cert={home}/a_test.crt",
              f"--key={home}/a_test.key", "--dry-run=client", "-o", "yaml"],
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
-        expected = self.manifest(theirs)
-        ca = base64.b64decode(ours.pop("data.ca.crt"))
+        expected = yaml.safe_load(theirs)
+        expected["metadata"].pop("creationTimestamp", None)
+        ca = base64.b64decode(ours["data"].pop("ca.crt"))
         assert ca == (home / "_local_ca.crt").read_bytes()
-        for name in ("apiVersion", "kind", "type", "metadata.name", "data.tls.crt", "data.tls.key"):
-            assert ours[name] == expected[name]
+        assert ours == expected
 
-    def test_cert_manager_gets_the_ca_itself(self, cli, exported, home):
-        secret, issuer = exported("cert-manager").read_text().split("---\n")
 
-        found = self.manifest(secret)
-        assert base64.b64decode(found["data.tls.crt"]) == (home / "_local_ca.crt").read_bytes()
-        assert base64.b64decode(found["data.tls.key"]) == (home / "_local_ca.key").read_bytes()
-        assert found["metadata.namespace"] == "cert-manager"
-        assert self.manifest(issuer)["kind"] == "ClusterIssuer"
-        assert f"secretName: {found['metadata.name']}" in issuer
-        cli.good("generate", "b.test", "--self-signed")
-        error = cli.refused(4, "export", "b.test", "--format", "cert-manager")
-        assert "issued by no local CA" in error
+BENCH = Path(__file__).parents[2] / ".bench"
+CLUSTER_ISSUERS = """
+import { readFileSync } from "node:fs";
+import { ClusterIssuer } from "@kubernetes-models/cert-manager/cert-manager.io/v1";
+
+function refusal(manifest) {
+    try {
+        new ClusterIssuer(manifest).validate();
+        return "";
+    } catch (error) {
+        return error.message;
+    }
+}
+
+console.log(JSON.stringify(JSON.parse(readFileSync(0)).map(refusal)));
+"""
+
+
+class TestIssuersByTheSchemaOfCertManager:
+    """Its custom resource definitions, as npm's @kubernetes-models/cert-manager has them."""
+
+    @pytest.fixture
+    def refusals(self):
+        """What the schema says against each manifest, or nothing."""
+        if not shutil.which("node"):
+            pytest.skip("no node here")
+        if not (BENCH / "node_modules/@kubernetes-models/cert-manager").is_dir():
+            pytest.skip("no @kubernetes-models/cert-manager in .bench, where .ci/run installs it")
+
+        def check(*manifests):
+            answer = subprocess.run(
+                ["node", "--input-type=module", "--eval", CLUSTER_ISSUERS],
+                cwd=BENCH, input=json.dumps(manifests), capture_output=True, text=True, check=True,
+            ).stdout  # fmt: skip
+            found = json.loads(answer)
+            assert len(found) == len(manifests)
+            return found
+
+        return check
+
+    @pytest.fixture
+    def unknown(self, refusals):
+        """The fields that the schema does not know: it is open, so takes anything for them."""
+
+        def find(manifest):
+            paths = list(fields(manifest))
+            answers = refusals(*(changed(manifest, 7, *path) for path in paths))
+            return [path for path, answer in zip(paths, answers, strict=True) if not answer]
+
+        return find
+
+    def test_ours(self, exported, refusals, unknown):
+        _, issuer = documents(exported("cert-manager"))
+
+        # The library adds these two where they are missing.
+        assert (issuer["apiVersion"], issuer["kind"]) == ("cert-manager.io/v1", "ClusterIssuer")
+        assert refusals(issuer) == [""]
+        assert unknown(issuer) == []
+
+    @pytest.mark.parametrize(
+        ("value", "path", "refusal"),
+        [
+            ("Issuer", ["kind"], "data/kind must be equal to one of the allowed values"),
+            ("cert-manager.io/v2", ["apiVersion"], "data/apiVersion must be equal to one of"),
+            (None, ["spec"], "data must have required property spec"),
+            (None, ["spec", "ca", "secretName"], "data/spec/ca must have required property"),
+            (["x"], ["spec", "ca", "secretName"], "data/spec/ca/secretName must be string"),
+            ("x", ["spec", "ca"], "data/spec/ca must be object"),
+            (7, ["metadata", "name"], "data/metadata/name must be string"),
+        ],
+    )
+    def test_a_wrong_one_is_refused(self, exported, refusals, value, path, refusal):
+        _, issuer = documents(exported("cert-manager"))
+
+        (found,) = refusals(changed(issuer, value, *path))
+
+        assert found.startswith(refusal)
+
+    def test_a_field_that_it_does_not_have_is_found(self, exported, unknown):
+        _, issuer = documents(exported("cert-manager"))
+
+        assert unknown(changed(issuer, {"secretName": "x"}, "spec", "authority")) == [
+            ("spec", "authority"),
+            ("spec", "authority", "secretName"),
+        ]
+
+
+def test_cert_manager_gets_the_ca_itself(cli, exported, home):
+    secret, issuer = documents(exported("cert-manager"))
+
+    assert base64.b64decode(secret["data"]["tls.crt"]) == (home / "_local_ca.crt").read_bytes()
+    assert base64.b64decode(secret["data"]["tls.key"]) == (home / "_local_ca.key").read_bytes()
+    assert secret["metadata"]["namespace"] == "cert-manager"
+    assert issuer["kind"] == "ClusterIssuer"
+    assert issuer["spec"]["ca"]["secretName"] == secret["metadata"]["name"]
+    cli.good("generate", "b.test", "--self-signed")
+    error = cli.refused(4, "export", "b.test", "--format", "cert-manager")
+    assert "issued by no local CA" in error
 
 
 class Application(BaseHTTPRequestHandler):
