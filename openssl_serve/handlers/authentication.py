@@ -8,8 +8,7 @@ from hashlib import sha256
 from openssl_serve.errors import HttpError
 from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.http1.request import Request
-from openssl_serve.http1.response import Response
-from openssl_serve.server.handling import Handler, Offload
+from openssl_serve.server.handling import Answer, Handler
 
 _CHALLENGE = ((b"WWW-Authenticate", b'Basic realm="openssl-serve", charset="UTF-8"'),)
 
@@ -22,7 +21,7 @@ class BasicAuth:
         self._user = _digest(credentials.user)
         self._password = _digest(credentials.password)
 
-    def __call__(self, request: Request) -> Response | Offload:
+    def __call__(self, request: Request) -> Answer:
         """Answer *request*; raises HttpError 401."""
         if not self._is_known(request.get(b"authorization") or b""):
             raise HttpError(401, "a name and a password are needed", _CHALLENGE)

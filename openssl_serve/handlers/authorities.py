@@ -6,9 +6,8 @@ from openssl_serve.errors import HttpError
 from openssl_serve.hosts import Host
 from openssl_serve.http1.fields import Authority, parse_authority
 from openssl_serve.http1.request import Request
-from openssl_serve.http1.response import Response
 from openssl_serve.http1.targets import split_absolute
-from openssl_serve.server.handling import Handler, Offload
+from openssl_serve.server.handling import Answer, Handler
 
 _CACHE_SIZE = 256
 """Host fields remembered: a browser sends a handful; the bound is against an attacker's."""
@@ -55,7 +54,7 @@ class ForAuthorities:
         self._of = authorities.of
         self._handler = handler
 
-    def __call__(self, request: Request) -> Response | Offload:
+    def __call__(self, request: Request) -> Answer:
         """Answer *request*, or raise HttpError 400 or 421."""
         self._of(request)
         return self._handler(request)

@@ -13,7 +13,7 @@ from openssl_serve.hosts import shorten
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.server.faults import error_response
-from openssl_serve.server.handling import Handler, Offload
+from openssl_serve.server.handling import Answer, Deferred, Handler, Offload
 
 Field = tuple[bytes, bytes]
 
@@ -116,7 +116,7 @@ class Decorated:
         self._lines = b"".join(b"%b: %b\r\n" % field for field in fields)
         self._names = frozenset(name.lower() for name, _ in fields) - _ADDED
 
-    def __call__(self, request: Request) -> Response | Offload:
+    def __call__(self, request: Request) -> Answer:
         """Answer *request*; an HttpError is answered here, since its page is decorated too."""
         try:
             answer = self._handler(request)
@@ -125,14 +125,19 @@ class Decorated:
         if isinstance(answer, Offload):
             work = answer.work
             return Offload(lambda: self._finish(request, work))
-        answer.put(self._lines, self._names)
-        return answer
+        if isinstance(answer, Deferred):
+            finish = answer.finish
+            return Deferred(answer.begin, lambda made: self._put(finish(made) if finish else made))
+        return self._put(answer)
 
     def _finish(self, request: Request, work: Callable[[], Response]) -> Response:
         try:
             response = work()
         except HttpError as error:
             response = error_response(request, error)
+        return self._put(response)
+
+    def _put(self, response: Response) -> Response:
         response.put(self._lines, self._names)
         return response
 
@@ -146,7 +151,7 @@ class Preflighted:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
 
-    def __call__(self, request: Request) -> Response | Offload:
+    def __call__(self, request: Request) -> Answer:
         """Answer *request*; Access-Control-Allow-Origin is on every response anyway."""
         values = request.values
         if (

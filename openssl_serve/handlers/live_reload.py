@@ -17,7 +17,7 @@ from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.http1.targets import origin_form
 from openssl_serve.pages import read_script
-from openssl_serve.server.handling import Handler, Offload
+from openssl_serve.server.handling import Answer, Handler
 
 if TYPE_CHECKING:
     from openssl_serve.server.polyglot import PolyglotServer
@@ -92,7 +92,7 @@ class LiveReload:
         self._handler = handler
         self._reloads = reloads
 
-    def __call__(self, request: Request) -> Response | Offload:
+    def __call__(self, request: Request) -> Answer:
         """Answer *request*; raises HttpError."""
         if PREFIX in request.target and request.method in (b"GET", b"HEAD"):
             path = origin_form(request.target).partition(b"?")[0]

@@ -68,39 +68,54 @@ class StreamBody:
     """Content that its producer sends bit by bit, from the loop's thread.
 
     *on_close* is called once, when the response has ended or its client has gone. A stream that is
-    *endless* (events) does not keep a server from ending.
+    *endless* (events) does not keep a server from ending. Its *length* in bytes may be known.
     """
 
     def __init__(
-        self, on_close: Callable[[], None] | None = None, *, endless: bool = False
+        self,
+        on_close: Callable[[], None] | None = None,
+        *,
+        endless: bool = False,
+        length: int | None = None,
     ) -> None:
         self._on_close = on_close or _nothing
         self._pending = bytearray()
-        self.length = None
+        self.length = length
         self.endless = endless
-        self.chunked = True
+        self.chunked = length is None
         """Whether pieces are sent as chunks (RFC 9112 section 7.1); set by the connection."""
         self.wake: Callable[[], None] | None = None
         """Called when there is something to send; set by the connection."""
+        self.on_taken: Callable[[], None] | None = None
+        """Called once when the client has taken all that was sent; for whoever waits for that."""
         self.is_open = True
         self._is_ended = False
+        self._is_lost = False
         self.taken = 0
         """Bytes of content taken from the producer so far."""
+        self.is_waiting = False
+        """Whether the client still has to take something; kept with the connection's help."""
+
+    @property
+    def needs_end(self) -> bool:
+        """Whether the content ends where the connection does, and nowhere else."""
+        return self.length is None and not self.chunked
 
     @property
     def left(self) -> int:
         """Bytes sent by the producer and not taken yet: what it should keep small."""
-        return len(self._pending) + self._owes_last_chunk
+        return len(self._pending) + (self._owes_last_chunk or self._is_lost)
 
     @property
     def _owes_last_chunk(self) -> bool:
-        return self.chunked and not self.is_open and not self._is_ended
+        return self.chunked and not self.is_open and not self._is_ended and not self._is_lost
 
     def send(self, data: bytes) -> None:
         """Send *data*; dropped when the client has gone."""
         if self.is_open and data:
             self._pending += data
             self.taken += len(data)
+            self.is_waiting = True
             if self.wake is not None:
                 self.wake()
 
@@ -111,8 +126,21 @@ class StreamBody:
             if self.wake is not None:
                 self.wake()
 
+    def abort(self) -> None:
+        """Send no more, though the content is not complete: the client has to see that."""
+        if self.is_open:
+            self._is_lost = True
+            self.end()
+
+    def tell_taken(self) -> None:
+        """Tell the producer, if it asked for that; the connection calls this."""
+        self.is_waiting = False
+        on_taken, self.on_taken = self.on_taken, None
+        if on_taken is not None:
+            on_taken()
+
     def read_piece(self) -> bytes:
-        """Give all that waits, framed."""
+        """Give all that waits, framed; none when the rest has been lost."""
         piece = bytes(self._pending)
         self._pending.clear()
         if not self.chunked:
@@ -128,7 +156,7 @@ class StreamBody:
         """Drop what waits, and tell the producer."""
         self.is_open = False
         self._is_ended = True
-        self.wake = None
+        self.wake = self.on_taken = None
         self._pending.clear()
         on_close, self._on_close = self._on_close, _nothing
         on_close()

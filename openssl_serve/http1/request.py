@@ -42,8 +42,8 @@ class Request:
     """One request, in the bytes of the wire. `fields` keeps order and case."""
 
     __slots__ = (
-        "complete", "fields", "keep_alive", "method", "peer", "target", "upgrade", "values",
-        "version",
+        "arrived", "complete", "fields", "keep_alive", "method", "peer", "target", "unwanted",
+        "upgrade", "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -63,7 +63,11 @@ class Request:
         self.keep_alive = True
         self.upgrade = False
         self.complete = False
-        """Whether all of the body, if any, has arrived."""
+        """Whether all of the content, if any, has arrived."""
+        self.arrived: list[bytes] | None = None
+        """Content that has arrived and that nobody has taken yet."""
+        self.unwanted = False
+        """Whether content is discarded, because a response does without it."""
         self.values = {name.lower(): value for name, value in fields}
         """By lower-case name; a repeated field's values joined with commas (RFC 9110 5.3)."""
         if len(self.values) < len(fields):
@@ -77,17 +81,23 @@ class Request:
         """Return the value of the field with this lower-case *name*."""
         return self.values.get(name)
 
+    @property
+    def has_content(self) -> bool:
+        """Whether content is announced (RFC 9112 section 6.3)."""
+        values = self.values
+        return b"transfer-encoding" in values or values.get(b"content-length", b"0") != b"0"
+
 
 class RequestParser:
     """Parses one connection's requests. Feed it; take from `ready`; look at `refusal` after those.
 
-    `ready` gets a request as soon as its head is there. Bodies are discarded (no handler reads
-    one yet); `discarded` counts what was, in bytes, since the last head.
+    `ready` gets a request as soon as its head is there. Its content goes to its `arrived`, or is
+    discarded when it is `unwanted`; `discarded` counts that, in bytes, since the last head.
     """
 
     __slots__ = (
         "_fields", "_is_over", "_llhttp", "_open_head", "_peer", "_request", "_target",
-        "begun", "discarded", "in_head", "ready", "refusal",
+        "begun", "discarded", "in_head", "ready", "refusal", "rest",
     )  # fmt: skip
 
     def __init__(self, peer: Peer) -> None:
@@ -107,11 +117,15 @@ class RequestParser:
         self.ready: list[Request] = []
         self.refusal: HttpError | None = None
         self.discarded = 0
+        self.rest: bytes | None = None
+        """What came after a request to upgrade: another protocol, if the server agrees."""
 
     def feed(self, data: bytes) -> None:
         """Take the next *data* of the connection; nothing more after a refusal or an upgrade."""
         llhttp = self._llhttp
         if llhttp is None:
+            if self.rest is not None:
+                self.rest += data
             return
         if self.in_head:
             self._open_head += len(data)
@@ -119,9 +133,9 @@ class RequestParser:
             self._open_head = 0
         try:
             llhttp.feed_data(data)
-        except HttpParserUpgrade:
-            # What follows is another protocol, and no handler speaks one.
+        except HttpParserUpgrade as upgrade:
             self._llhttp = None
+            self.rest = data[upgrade.args[0] :]
         except HttpParserError as error:
             self._llhttp = None
             self._end_malformed(HttpError(400, f"malformed request: {error}"))
@@ -194,7 +208,13 @@ class RequestParser:
             self.ready.append(request)
 
     def on_body(self, part: bytes) -> None:
-        self.discarded += len(part)
+        request = self._request
+        if request is None or request.unwanted:
+            self.discarded += len(part)
+        elif request.arrived is None:
+            request.arrived = [part]
+        else:
+            request.arrived.append(part)
 
     def on_message_complete(self) -> None:
         if self._request is not None:

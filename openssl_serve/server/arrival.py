@@ -8,7 +8,6 @@ place, or it closes.
 """
 
 import socket
-from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE
 from ssl import SSLWantWriteError
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from openssl_serve.server.connection import Connection
 from openssl_serve.server.contexts import refusal
 from openssl_serve.server.handling import Handlers
 from openssl_serve.server.hello import MAX_RECORD, asked_name, record_length
+from openssl_serve.server.participant import Participant
 from openssl_serve.server.transport import WOULD_BLOCK, Transport
 from openssl_serve.sniff import Protocol, sniff
 
@@ -28,27 +28,20 @@ if TYPE_CHECKING:
     from openssl_serve.server.polyglot import PolyglotServer
 
 
-class Arrival:
+class Arrival(Participant):
     """A client that has been accepted and has not asked for anything yet."""
 
-    __slots__ = (
-        "_awaited", "_client", "_handlers", "_server", "_transport",
-        "deadline", "on_ready", "watched",
-    )  # fmt: skip
+    __slots__ = ("_awaited", "_client", "_handlers", "_server", "_transport")
 
     def __init__(
         self, server: "PolyglotServer", sock: socket.socket, client: str, handlers: Handlers
     ) -> None:
+        super().__init__(server.now + server.limits.first_byte_timeout_s, self._sniff)
         self._server = server
         self._transport = Transport(sock)
         self._client = client
         self._handlers = handlers
         self._awaited = 0
-        self.watched = 0
-        """The selector's events that this waits for; kept by the server."""
-        self.deadline = server.now + server.limits.first_byte_timeout_s
-        """When `on_deadline` is due, by the server's clock in seconds."""
-        self.on_ready: Callable[[], None] = self._sniff
 
     @property
     def fd(self) -> int:

@@ -1,6 +1,6 @@
 """One HTTP/1.1 connection as a state machine over a non-blocking socket.
 
-    READING ⇄ WORKING
+    READING ⇄ WORKING ───────────→ a Tunnel
        ⇅         │
     WRITING ←────┘ → LINGERING → CLOSED
 
@@ -8,11 +8,10 @@ The loop calls `on_ready` when the socket can be read or written, as the state w
 `on_deadline` when the state has lasted too long. Nothing here blocks and nothing here waits.
 
 Over 300 lines, because the transitions of one machine are understood together or not at all;
-what has no state of its own is in transport.py, http1/ and offload.py, and how a client gets
-here is in arrival.py.
+what has no state of its own is in transport.py, http1/ and offload.py, what a request under way
+knows is in exchange.py, and how a client gets here is in arrival.py.
 """
 
-from collections.abc import Callable
 from enum import Enum
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING
@@ -22,9 +21,12 @@ from openssl_serve.http1.bodies import StreamBody
 from openssl_serve.http1.request import Peer, Request, RequestParser
 from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import Access
+from openssl_serve.server.exchange import Exchange
 from openssl_serve.server.faults import error_response
-from openssl_serve.server.handling import Handlers, Offload
+from openssl_serve.server.handling import Deferred, Handlers, Offload
+from openssl_serve.server.participant import Participant
 from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Progress, Transport
+from openssl_serve.server.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -46,17 +48,18 @@ class State(Enum):
     CLOSED = "closed"
 
 
-class Connection:
+class Connection(Participant):
     """One client that speaks HTTP, plain or inside TLS, until it is closed."""
 
     __slots__ = (
-        "_began", "_blocked", "_handlers", "_outgoing", "_parser", "_request",
-        "_server", "_status", "_transport", "deadline", "on_ready", "peer", "state", "watched",
+        "_began", "_blocked", "_exchange", "_handlers", "_outgoing", "_parser", "_request",
+        "_server", "_status", "_transport", "_unsent", "peer", "state",
     )  # fmt: skip
 
     def __init__(
         self, server: "PolyglotServer", transport: Transport, peer: Peer, handlers: Handlers
     ) -> None:
+        super().__init__(0.0, self._read)
         self._server = server
         self._handlers = handlers
         self._transport = transport
@@ -67,13 +70,11 @@ class Connection:
         self._status = (0, 0)
         self._outgoing: Outgoing | None = None
         self._blocked = False
-        self.watched = 0
-        """The selector's events that this connection waits for; kept by the server."""
+        self._exchange: Exchange | None = None
+        # Of an interim response that the client has not taken yet.
+        self._unsent = b""
         self.peer = peer
         self.state = State.READING
-        self.on_ready: Callable[[], None] = self._read
-        self.deadline = 0.0
-        """When `on_deadline` is due, by the server's clock in seconds."""
         self._be_idle()
 
     @property
@@ -149,13 +150,16 @@ class Connection:
             answer = error_response(request, error)
         except Exception as error:  # noqa: BLE001  one request's fault must not end the others
             answer = server.handler_failed(request, error)
+        if isinstance(answer, Response):
+            self._respond(answer)
+            return
+        self.state = State.WORKING
+        self.deadline = float("inf")
         if isinstance(answer, Offload):
-            self.state = State.WORKING
-            self.deadline = float("inf")
             server.watch(self, 0)
             server.pool.submit(answer.work, self._worked)
         else:
-            self._respond(answer)
+            self._defer(answer, request)
 
     def _worked(self, future: "Future[Response]") -> None:
         """Go on, in the loop, with what a thread has made."""
@@ -174,6 +178,83 @@ class Connection:
         if self.state is State.READING:
             self._go_on()
 
+    # Exchanges: what they call, in the loop.
+
+    def _defer(self, answer: Deferred, request: Request) -> None:
+        exchange = self._exchange = Exchange(self._server, self, request, answer.finish)
+        self.on_ready = self._overhear
+        try:
+            answer.begin(exchange)
+        except HttpError as error:
+            exchange.fail(error)
+        except Exception as error:  # noqa: BLE001  as in _answer
+            exchange.crash(error)
+        if self._exchange is exchange and self.state is not State.CLOSED:
+            # From here on, what comes next is nobody's turn but the loop's.
+            self._blocked = True
+
+    def respond_later(self, exchange: Exchange, response: Response) -> None:
+        """Send the *response* of *exchange*, unless its client has gone."""
+        if self._exchange is not exchange or self.state is not State.WORKING:
+            response.discard()
+            return
+        self._respond(response)
+
+    def send_interim(self, head: bytes) -> None:
+        """Send *head* before the response, as soon as the client takes it."""
+        if self.state is not State.WORKING:
+            return
+        self._unsent += head
+        try:
+            self._unsent = self._unsent[self._transport.send(self._unsent) :]
+        except WOULD_BLOCK:
+            pass
+        except OSError:
+            self.close()
+
+    def listen(self, *, wanted: bool) -> None:
+        """Read from the client while it is being answered, or leave what comes in the socket."""
+        if self.state is State.CLOSED:
+            return
+        if not wanted:
+            self._server.watch(self, self.watched & ~EVENT_READ)
+            # It is not the client that others wait for.
+            if self.state is State.WORKING:
+                self.deadline = float("inf")
+            return
+        self._server.watch(self, self.watched | EVENT_READ)
+        if self._transport.has_decrypted():
+            self._server.pool.call(self._overhear)
+
+    def content_came(self) -> None:
+        """Give the client its time for the next piece of the content of its request."""
+        if self.state is State.WORKING:
+            self.deadline = self._server.now + self._server.limits.body_timeout_s
+
+    def switch_to(self, other: Transport, head: bytes) -> None:
+        """Send *head*, then pass bytes between the client and *other* until both have ended."""
+        parser, request = self._parser, self._request
+        assert parser is not None
+        assert request is not None
+        began, peer, server = self._began, self.peer, self._server
+
+        def ended(length: int) -> None:
+            server.log.access(
+                Access(
+                    peer.client, peer.secure, request.method, request.target, request.version,
+                    101, length,
+                    server.clock() - began,
+                )
+            )  # fmt: skip
+
+        parser.close()
+        self.state = State.CLOSED
+        self.on_ready = _nothing
+        self._request = self._exchange = None
+        ahead = (self._unsent + head, parser.rest or b"")
+        tunnel = Tunnel(server, self._transport, other, ahead=ahead, on_end=ended)
+        tunnel.begin(watched=self.watched)
+
     def refuse(self, error: HttpError) -> None:
         """Answer what was no request, and end the connection."""
         request = Request(b"-", b"-", [], self.peer)
@@ -187,6 +268,10 @@ class Connection:
     def _respond(self, response: Response) -> None:
         request, body, length = self._request, response.body, response.length or 0
         assert request is not None
+        if self._exchange is None or not self._exchange.is_receiving:
+            request.unwanted = True
+            if request.arrived is not None:
+                self._discard_arrived(request)
         framing = b""
         if request.method == b"HEAD" or response.status == 304:
             response.discard()
@@ -201,7 +286,8 @@ class Connection:
             last = b"Connection: keep-alive\r\n\r\n"
         else:
             last = b"\r\n"
-        first = b"".join((response.head, framing, self._server.date_line, last))
+        first = b"".join((self._unsent, response.head, framing, self._server.date_line, last))
+        self._unsent = b""
         self._outgoing = (
             Outgoing(first + body) if isinstance(body, bytes) else Outgoing(first, body)
         )
@@ -209,9 +295,16 @@ class Connection:
         self.state = State.WRITING
         self._write()
 
+    def _discard_arrived(self, request: Request) -> None:
+        assert self._parser is not None
+        self._parser.discarded += sum(map(len, request.arrived or ()))
+        request.arrived = None
+
     def _begin_stream(self, request: Request, body: StreamBody) -> bytes:
         """Frame *body* for this client; return the field that says how."""
         body.wake = self._write
+        if body.length is not None:
+            return b""
         if request.version == "1.1":
             return b"Transfer-Encoding: chunked\r\n"
         # HTTP/1.0 knows no chunks: the end of the connection is the end of the content.
@@ -227,7 +320,7 @@ class Connection:
         """
         if request.upgrade:
             return False
-        if request.complete:
+        if request.complete or not request.unwanted:
             return True
         length = request.get(b"content-length")
         return (
@@ -255,33 +348,77 @@ class Connection:
                 # What a producer adds is no progress: the client has to take something.
                 self.deadline = self._server.now + self._server.limits.write_timeout_s
             self._blocked = True
-            self.on_ready = self._write
-            self._server.watch(self, EVENT_WRITE)
+            exchange = self._exchange
+            if exchange is not None and exchange.is_receiving and not exchange.is_paused:
+                self.on_ready = self._write_and_overhear
+                self._server.watch(self, EVENT_WRITE | EVENT_READ)
+            else:
+                self.on_ready = self._write
+                self._server.watch(self, EVENT_WRITE)
         else:
             # The producer decides how long that takes; the client may go meanwhile.
             self._blocked = True
             self.on_ready = self._overhear
             self.deadline = float("inf")
-            self._server.watch(self, EVENT_READ)
+            self._server.watch(self, EVENT_READ if self._hears else 0)
+            outgoing.tell_taken()
+
+    @property
+    def _hears(self) -> bool:
+        """Whether what the client sends meanwhile has somewhere to go."""
+        exchange, parser = self._exchange, self._parser
+        if exchange is not None and exchange.is_receiving:
+            return not exchange.is_paused
+        # One read ahead is enough: a client could fill the memory with requests.
+        return parser is not None and not (parser.ready or parser.in_head or parser.rest)
+
+    def _write_and_overhear(self) -> None:
+        self._write()
+        if self._exchange is not None and self._exchange.is_receiving:
+            self._overhear()
 
     def _overhear(self) -> None:
-        """Notice that the client goes while its response waits for content.
+        """Take what the client sends while it is being answered, or notice that it goes.
 
         One that only ends its own direction is taken to have gone: browsers do not do that, and
         an event stream would otherwise outlive its reader.
         """
-        try:
-            data = self._transport.take(READ_SIZE)
-        except WOULD_BLOCK:
-            return
-        except OSError:
-            data = b""
-        if not data or self._parser is None:
+        exchange, parser, request = self._exchange, self._parser, self._request
+        while request is not None and self.watched & EVENT_READ:
+            try:
+                data = self._transport.take(READ_SIZE)
+            except WOULD_BLOCK:
+                return
+            except OSError:
+                data = b""
+            if not data or parser is None:
+                self.close()
+                return
+            was_complete = request.complete
+            parser.feed(data)
+            if was_complete:
+                # Ahead of its turn: it waits in the parser, and what follows in the socket.
+                self._server.watch(self, self.watched & ~EVENT_READ)
+                return
+            if exchange is not None:
+                exchange.deliver()
+            if parser.stopped and not request.complete:
+                self._break_off(parser.refusal)
+                return
+            if self._request is not request or not self._transport.has_decrypted():
+                return
+
+    def _break_off(self, refusal: HttpError | None) -> None:
+        """End an exchange whose request is malformed in its content."""
+        exchange = self._exchange
+        if self.state is State.WORKING and exchange is not None:
+            self._exchange = None
+            exchange.forget()
+            self._respond(
+                error_response(exchange.request, refusal or HttpError(400, "malformed content"))
+            )
+        else:
             self.close()
-            return
-        # A request ahead of its turn: it waits in the parser, and the next ones in the socket.
-        self._parser.feed(data)
-        self._server.watch(self, 0)
 
     def _finish_response(self) -> None:
         server, request = self._server, self._request
@@ -298,7 +435,13 @@ class Connection:
                 server.clock() - self._began,
             )
         )  # fmt: skip
+        exchange, self._exchange = self._exchange, None
         self._request = self._outgoing = None
+        if not request.unwanted and not request.complete:
+            # Answered in mid-content, which nobody takes any more.
+            request.keep_alive = False
+        if exchange is not None:
+            exchange.forget()
         if not request.keep_alive or server.draining:
             self._end(linger=True)
             return
@@ -318,7 +461,7 @@ class Connection:
         parser = self._parser
         assert parser is not None
         self._answer_ready(parser)
-        if self.state is State.READING and self.peer.secure:
+        if self.state is State.READING and self._transport.has_decrypted():
             self._read()
 
     # The end.
@@ -326,7 +469,9 @@ class Connection:
     def on_deadline(self) -> None:
         """End what has lasted too long."""
         idle_s, parser = self._server.limits.idle_timeout_s, self._parser
-        if self.state is not State.READING:
+        if self.state is State.WORKING:
+            self._break_off(HttpError(408, "the content took too long"))
+        elif self.state is not State.READING:
             self.close()
         elif parser is not None and parser.in_head:
             self.refuse(HttpError(408, "the request took too long"))
@@ -383,7 +528,13 @@ class Connection:
         self.state = State.CLOSED
         self._server.forget(self)
         if self._outgoing is not None:
+            if self._outgoing.is_cut and self._transport.is_plain:
+                # Without TLS and chunks nothing but a reset tells the client that this is no end.
+                self._transport.reset()
             self._outgoing.close()
+        if self._exchange is not None:
+            exchange, self._exchange = self._exchange, None
+            exchange.forget()
         if self._parser is not None:
             self._parser.close()
         self._request = None

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
+
+if TYPE_CHECKING:
+    from openssl_serve.server.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +18,25 @@ class Offload:
     work: Callable[[], Response]
 
 
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Returned by a handler instead of a response that comes later, or needs the content first.
+
+    *begin* is called in the loop, at once; it must not block. *finish* has the last word on the
+    response, be it an error's.
+    """
+
+    begin: "Callable[[Exchange], None]"
+    finish: Callable[[Response], Response] | None = None
+
+
+Answer = Response | Offload | Deferred
+
+
 class Handler(Protocol):
     """Answers requests; called in the loop, so it must not block (return an Offload then)."""
 
-    def __call__(self, request: Request, /) -> Response | Offload:
+    def __call__(self, request: Request, /) -> Answer:
         """Answer *request*; HttpError becomes an error page, any other error a 500."""
 
 

@@ -13,7 +13,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from openssl_serve.errors import HttpError
 from openssl_serve.hosts import Address
@@ -22,7 +22,6 @@ from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import AccessLog
 from openssl_serve.server.arrival import Arrival
-from openssl_serve.server.connection import Connection
 from openssl_serve.server.contexts import ContextProvider
 from openssl_serve.server.faults import FULL, error_response
 from openssl_serve.server.handling import Handlers
@@ -34,6 +33,7 @@ from openssl_serve.server.listeners import (
     only_address,
 )
 from openssl_serve.server.offload import Pool
+from openssl_serve.server.participant import Participant, Watcher
 from openssl_serve.server.ports import raise_open_files
 
 ACCEPTS_PER_TURN = 64
@@ -47,16 +47,6 @@ RESERVED_FILES = 64
 
 TICK_S = 1.0
 """Seconds between looks at the deadlines; a deadline is kept to this precision."""
-
-
-Client = Arrival | Connection
-"""What the loop has one of for each descriptor of a client."""
-
-
-class Watcher(NamedTuple):
-    """What the loop calls for a descriptor that is no connection."""
-
-    on_ready: Callable[[], None]
 
 
 class PolyglotServer(socketserver.TCPServer):
@@ -95,7 +85,7 @@ class PolyglotServer(socketserver.TCPServer):
         self.date_line = b""
         self.chores: tuple[Callable[[], None], ...] = ()
         """Called every second or so in the loop; each must be quick."""
-        self.connections: dict[int, Client] = {}
+        self.connections: dict[int, Participant] = {}
         self._date_second = 0
         self._cut_at = float("inf")
         self._accepting = False
@@ -166,7 +156,7 @@ class PolyglotServer(socketserver.TCPServer):
             step()
         except Exception as error:  # noqa: BLE001  whatever it is
             self.log.note(f"a connection or chore failed: {type(error).__name__}: {error}")
-            if isinstance(watched, Client):
+            if isinstance(watched, Participant):
                 watched.close()
 
     def service_actions(self) -> None:
@@ -218,8 +208,7 @@ class PolyglotServer(socketserver.TCPServer):
             client = ""
         handlers = self.handlers if crowd < 0 else FULL
         arrival = Arrival(self, request, client, handlers)
-        self.connections[arrival.fd] = arrival
-        self.watch(arrival, selectors.EVENT_READ)
+        self.add(arrival, selectors.EVENT_READ)
         arrival.on_ready()
 
     def _accept_more(self, *, wanted: bool) -> None:
@@ -235,7 +224,7 @@ class PolyglotServer(socketserver.TCPServer):
 
     # What connections need.
 
-    def watch(self, connection: Client, events: int) -> None:
+    def watch(self, connection: Participant, events: int) -> None:
         """Call the connection's `on_ready` at *events* from now on; 0 for none."""
         if events == connection.watched:
             return
@@ -247,13 +236,19 @@ class PolyglotServer(socketserver.TCPServer):
             self._selector.unregister(connection.fd)
         connection.watched = events
 
-    def adopt(self, connection: Connection) -> None:
-        """Put *connection* where the arrival with its descriptor was."""
-        self.connections[connection.fd] = connection
-        connection.watched = selectors.EVENT_READ
-        self._selector.modify(connection.fd, selectors.EVENT_READ, connection)
+    def add(self, participant: Participant, events: int) -> None:
+        """Put *participant*, with a descriptor that is new here, into the loop."""
+        self.connections[participant.fd] = participant
+        self.watch(participant, events)
 
-    def forget(self, connection: Client) -> None:
+    def adopt(self, heir: Participant, watched: int = selectors.EVENT_READ) -> None:
+        """Put *heir* where the participant with its descriptor was, which *watched* so much."""
+        self.connections[heir.fd] = heir
+        heir.watched = watched
+        if watched:
+            self._selector.modify(heir.fd, watched, heir)
+
+    def forget(self, connection: Participant) -> None:
         """Drop a connection that closes itself."""
         self.watch(connection, 0)
         self.connections.pop(connection.fd, None)

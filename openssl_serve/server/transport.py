@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
@@ -15,6 +16,10 @@ WRITE_BUDGET = 1_048_576
 """Bytes that one connection may send in one turn of the loop, so that all get their turn."""
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+_RESET = struct.pack("ii", 1, 0)
+"""Linger for no time: the end is an RST (socket(7))."""
 
 
 class ContentLostError(OSError):
@@ -49,10 +54,18 @@ class Transport:
         with suppress(OSError):
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
-    def start_tls(self, context: ssl.SSLContext) -> None:
-        """Speak TLS from here on; `handshake` comes next."""
+    @property
+    def is_plain(self) -> bool:
+        """Whether no TLS is spoken."""
+        return self._tls is None
+
+    def start_tls(self, context: ssl.SSLContext, server_name: str | None = None) -> None:
+        """Speak TLS from here on, as a client if there is a *server_name*; then `handshake`."""
         self._sock = self._tls = context.wrap_socket(
-            self._sock, server_side=True, do_handshake_on_connect=False
+            self._sock,
+            server_side=server_name is None,
+            server_hostname=server_name,
+            do_handshake_on_connect=False,
         )
         # read and write: recv and send would only check for flags before calling them.
         self.take, self.send = self._tls.read, self._tls.write
@@ -72,10 +85,22 @@ class Transport:
             with suppress(OSError, ValueError):
                 self._tls.unwrap()
 
+    def end_sending(self) -> None:
+        """Tell the other side that nothing more comes; it may go on, and is heard."""
+        if self._tls is not None:
+            self.end()
+        else:
+            self._sock.shutdown(socket.SHUT_WR)
+
     def half_close(self) -> None:
         """End our direction; what `take` gives from now on is for dropping."""
         self._sock.shutdown(socket.SHUT_WR)
         self.take = self._sock.recv
+
+    def reset(self) -> None:
+        """Have `close` break the connection instead of ending it."""
+        with suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -138,6 +163,17 @@ class Outgoing:
     def is_endless(self) -> bool:
         """Whether nobody should wait for the end of this."""
         return isinstance(self._body, StreamBody) and self._body.endless
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only the end of the connection would end this, and it is not complete."""
+        body = self._body
+        return isinstance(body, StreamBody) and body.needs_end and (body.is_open or body.left > 0)
+
+    def tell_taken(self) -> None:
+        """Tell the producer that the client has taken everything."""
+        if isinstance(self._body, StreamBody):
+            self._body.tell_taken()
 
     def close(self) -> None:
         """Give back what the body is made of."""

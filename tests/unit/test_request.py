@@ -193,11 +193,35 @@ def test_empty_lines_begin_no_request():
     assert len(parser.ready) == 1
 
 
-def test_what_was_discarded_is_counted():
+def test_content_arrives_in_its_request():
     parser = parse(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")
+    request = parser.ready[0]
+
+    assert request.arrived == [b"hel"]
+    assert not request.complete
+    parser.feed(b"lo")
+    assert request.arrived == [b"hel", b"lo"]
+    assert request.complete
+
+
+def test_content_that_is_not_wanted_is_counted_and_dropped():
+    parser = parse(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+    request = parser.ready[0]
+    request.unwanted = True
+    parser.feed(b"hel")
 
     assert parser.discarded == 3
-    assert not parser.ready[0].complete
+    assert request.arrived is None
+
+
+def test_what_follows_an_upgrade_is_kept_for_the_other_protocol():
+    parser = parse(
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x01"
+    )
+    parser.feed(b"a")
+
+    assert parser.ready[0].upgrade
+    assert parser.rest == b"\x81\x01a"
     parser.feed(b"lo")
     assert parser.ready[0].complete
     parser.feed(GET + b"\r\n")

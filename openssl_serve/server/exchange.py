@@ -1,0 +1,133 @@
+"""A request whose response comes later, and whose content is wanted: what its handler holds."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from openssl_serve.errors import HttpError
+from openssl_serve.http1.request import Request
+from openssl_serve.http1.response import Response
+from openssl_serve.server.faults import error_response
+from openssl_serve.server.transport import Transport
+
+if TYPE_CHECKING:
+    from openssl_serve.server.connection import Connection
+    from openssl_serve.server.polyglot import PolyglotServer
+
+
+class Exchange:
+    """One request under way. All calls are the loop's thread's; none blocks.
+
+    Content and response are independent: either may be over before the other.
+    """
+
+    __slots__ = (
+        "_connection", "_finish", "_on_data", "_on_end", "is_paused", "is_receiving", "on_gone",
+        "request", "server",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        server: "PolyglotServer",
+        connection: "Connection",
+        request: Request,
+        finish: Callable[[Response], Response] | None,
+    ) -> None:
+        self.server = server
+        """Whose loop this is in."""
+        self.request = request
+        self._connection = connection
+        self._finish = finish
+        self._on_data: Callable[[bytes], None] = _drop
+        self._on_end: Callable[[], None] = _nothing
+        self.is_receiving = False
+        """Whether content is still to come for somebody who wants it."""
+        self.is_paused = False
+        self.on_gone: Callable[[], None] = _nothing
+        """Called once if the client goes before the response has begun; a response that is a
+        stream has its own way to tell."""
+
+    # Content.
+
+    def receive(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+        """Have the content given to *on_data* as it comes, then *on_end* called.
+
+        Without this it is discarded. *on_data* may `pause`.
+        """
+        self._on_data, self._on_end = on_data, on_end
+        self.is_receiving = True
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Pass on what has arrived; the connection calls this."""
+        if not self.is_receiving:
+            return
+        arrived, self.request.arrived = self.request.arrived, None
+        if arrived:
+            for part in arrived:
+                self._on_data(part)
+        if self.request.complete and self.is_receiving:
+            self.is_receiving = False
+            on_end, self._on_data, self._on_end = self._on_end, _drop, _nothing
+            on_end()
+        elif self.is_receiving:
+            self._connection.content_came()
+
+    def pause(self) -> None:
+        """Have no more content until `resume`; what has been read already still comes."""
+        if not self.is_paused:
+            self.is_paused = True
+            self._connection.listen(wanted=False)
+
+    def resume(self) -> None:
+        """Have content again."""
+        if self.is_paused:
+            self.is_paused = False
+            self._connection.listen(wanted=True)
+
+    # The response.
+
+    def interim(self, head: bytes) -> None:
+        """Send an interim response (RFC 9110 section 15.2), all of it being *head*."""
+        self._connection.send_interim(head)
+
+    def respond(self, response: Response) -> None:
+        """Send the one response."""
+        if self._finish is not None:
+            response = self._finish(response)
+        self.on_gone = _nothing
+        self._connection.respond_later(self, response)
+
+    def fail(self, error: HttpError) -> None:
+        """Send the page for *error* as the response."""
+        self.respond(error_response(self.request, error))
+
+    def crash(self, error: Exception) -> None:
+        """Send the page for a fault of ours, and log it."""
+        self.respond(self.server.handler_failed(self.request, error))
+
+    def switch(self, head: bytes, other: Transport, rest: bytes) -> None:
+        """Send *head*, a 101, and pass bytes to and from *other* from here on.
+
+        *rest* came from *other* behind its own 101 (RFC 9110 section 7.8).
+        """
+        self.on_gone = _nothing
+        self._connection.switch_to(other, head + rest)
+
+    def abandon(self) -> None:
+        """Close the client's connection: there is no honest response any more."""
+        self._connection.close()
+
+    def forget(self) -> None:
+        """Have nothing more to do with this; the connection calls it when it is over."""
+        self.is_receiving = False
+        self._on_data, self._on_end = _drop, _nothing
+        on_gone, self.on_gone = self.on_gone, _nothing
+        on_gone()
+
+
+def _drop(_data: bytes) -> None:
+    """Take content that nobody wants."""
+
+
+def _nothing() -> None:
+    """What is called in place of what nobody asked for."""
