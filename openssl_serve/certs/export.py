@@ -4,8 +4,6 @@ Every form says whether it holds a secret: whoever writes it makes it 0600 then.
 """
 
 import base64
-import plistlib
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from openssl_serve.certs import pem, sites
+from openssl_serve.certs.anchor import anchor_of
 from openssl_serve.certs.issue import follow, work_folder
 from openssl_serve.certs.sites import Site
 from openssl_serve.certs.store import Kept
@@ -109,32 +108,13 @@ def _combined(kept: Kept, _: Export) -> Exported:
 
 
 def _mobileconfig(kept: Kept, _: Export) -> Exported:
-    """An Apple profile with what has to be trusted; the switch is still the user's to flip."""
-    facts = kept.authority.facts if kept.authority else kept.facts
-    # The same certificate is the same profile: installed again, it replaces itself.
-    identifier = f"openssl-serve.{facts.fingerprint.replace(':', '').lower()[:32]}"
-    payload = {
-        "PayloadType": "com.apple.security.root",
-        "PayloadIdentifier": f"{identifier}.certificate",
-        "PayloadUUID": _uuid(facts.fingerprint),
-        "PayloadVersion": 1,
-        "PayloadDisplayName": facts.common_name,
-        "PayloadContent": pem.blocks(kept.ca_path.read_bytes())[0].der,
-    }
-    profile = {
-        "PayloadType": "Configuration",
-        "PayloadIdentifier": identifier,
-        "PayloadUUID": _uuid(f"profile {facts.fingerprint}"),
-        "PayloadVersion": 1,
-        "PayloadDisplayName": facts.common_name,
-        "PayloadDescription": f"Trusts one certificate, SHA-256 {facts.fingerprint}",
-        "PayloadContent": [payload],
-    }
-    return Exported(plistlib.dumps(profile))
-
-
-def _uuid(text: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"openssl-serve:{text}")).upper()
+    anchor = anchor_of(kept.cert_path, kept.cert_path.parent)
+    if anchor is None:
+        raise CertificateError(
+            f"{kept.cert_path}: its issuer is not kept here, and only that could be trusted",
+            f"have it issued anew: openssl-serve renew {kept.host}",
+        )
+    return Exported(anchor.mobileconfig)
 
 
 def _k8s_secret(kept: Kept, _: Export) -> Exported:

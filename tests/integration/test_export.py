@@ -140,6 +140,16 @@ def test_mobileconfig_carries_what_has_to_be_trusted(exported, home):
     assert plistlib.loads(exported("mobileconfig", "--force").read_bytes()) == profile
 
 
+def test_a_leaf_without_its_ca_is_no_profile(cli, exported, home, tmp_path):
+    """Trusting the leaf would help no client."""
+    for path in home.glob("_local_ca.*"):
+        path.unlink()
+
+    error = cli.refused(4, "export", "a.test", "--format", "mobileconfig", "--out", tmp_path / "y")
+
+    assert "a_test.crt: its issuer is not kept here" in error
+
+
 def documents(path):
     return list(yaml.safe_load_all(path.read_text()))
 
