@@ -1,5 +1,6 @@
 """The commands that make and keep certificates: generate, list, path, renew, remove, sign."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,10 +91,11 @@ def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
             render.result(str(authority.cert_path))
             return
     kept = store.find(profile.hosts[0])
-    if force or (days and kept and kept.lifetime_days != days):
-        kept = store.issue_anew(profile, openssl=tool)
-    else:
-        kept = store.ensure(profile, openssl=tool)
+    with _progress(kind):
+        if force or (days and kept and kept.lifetime_days != days):
+            kept = store.issue_anew(profile, openssl=tool)
+        else:
+            kept = store.ensure(profile, openssl=tool)
     _tell(kept)
     paths = [kept.cert_path, kept.key_path]
     for found in _copy(paths, out, overwrite=force) if out else paths:
@@ -149,6 +151,7 @@ def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     import datetime as dt  # noqa: PLC0415
 
     from openssl_serve.certs.judgement import is_ours  # noqa: PLC0415
+    from openssl_serve.certs.profile import KeyType  # noqa: PLC0415
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
 
     if (hosts and all_) or (ca and (hosts or all_ or new_key)):
@@ -172,7 +175,8 @@ def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
         elif not hosts and not is_ours(kept.facts):
             render.note(f"left alone: {kept.cert_path} was not made here")
         else:
-            renewed = store.renew(kept.host, new_key=new_key, openssl=tool)
+            with _progress(KeyType.described(kept.facts.key) if new_key else None):
+                renewed = store.renew(kept.host, new_key=new_key, openssl=tool)
             _tell(renewed)
             render.result(str(renewed.cert_path))
     if not due and not hosts and not all_:
@@ -232,6 +236,13 @@ def _tell(kept: "Kept") -> None:
         render.note(f"made: {kept.made_because}")
     if kept.facts.key == "Ed25519":
         render.warning("no browser accepts an Ed25519 key", "leave out --key-type")
+
+
+def _progress(key_type: "KeyType | None") -> AbstractContextManager[None]:
+    """Say that a key is being made, if it may take seconds: primes are found by trying."""
+    if key_type is None or not key_type.is_rsa:
+        return nullcontext()
+    return render.progress(f"making an {key_type.description} key")
 
 
 def _key_type(text: str | None) -> "KeyType | None":

@@ -4,15 +4,9 @@ The keys of the JSON are stable: they are only ever added to, and `schema` count
 """
 
 import json
-import os
-import re
-import shutil
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
-
-import typer
 
 from openssl_serve.certs.clients import ClientVerdict
 from openssl_serve.certs.facts import CertificateFacts
@@ -21,11 +15,11 @@ from openssl_serve.certs.store import Kept
 from openssl_serve.certs.subject import Subject
 from openssl_serve.certs.verify import Check
 from openssl_serve.cli import render
+from openssl_serve.cli.render import paint
+from openssl_serve.cli.tables import table
 from openssl_serve.hosts import shorten
 
 SCHEMA = 1
-
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 SHAPES = {
     Shape.SELF_SIGNED: "self-signed, for server and trust in one",
@@ -117,7 +111,7 @@ def show_subject(subject: Subject, clients: Iterable[ClientVerdict]) -> None:
         for v in clients
     ]
     render.result("can it be trusted by")
-    table(rows, indent="  ")
+    table(rows, indent="  ", header=False)
 
 
 def show_check(check: Check) -> None:
@@ -146,34 +140,6 @@ def show_list(pairs: Sequence[Kept]) -> None:
         shape = facts.shape.value if facts.shape else "foreign"
         rows.append((host, others, _days(facts, now), facts.key, shape, issuer))
     table(rows)
-
-
-def table(rows: Iterable[Sequence[str]], indent: str = "") -> None:
-    """Print *rows* in columns; on a terminal, no line is wider than it."""
-    rows = list(rows)
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    if terminal:
-        # The widest column gives way: names, or reasons.
-        widest = max(range(len(widths)), key=widths.__getitem__)
-        excess = len(indent) + sum(widths) + 2 * (len(widths) - 1) - terminal
-        widths[widest] = max(12, widths[widest] - max(0, excess))
-    for row in rows:
-        cells = [
-            cell if _width(cell) <= width else shorten(cell, width)
-            for cell, width in zip(row, widths, strict=True)
-        ]
-        padded = [
-            cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)
-        ]
-        render.result((indent + "  ".join(padded)).rstrip())
-
-
-def paint(text: str, colour: str) -> str:
-    """*text* in *colour* when stdout is a terminal that wants colours."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return text
-    return typer.style(text, fg=colour)
 
 
 def _facts(facts: CertificateFacts) -> list[tuple[str, str]]:
@@ -212,8 +178,3 @@ def _days(facts: CertificateFacts, now: datetime) -> str:
     if facts.expired(now):
         return paint(f"{days} expired", "red")
     return paint(f"{days} due", "yellow") if facts.due(now) else days
-
-
-def _width(text: str) -> int:
-    """How many columns *text* takes, without its colours."""
-    return len(_COLOUR.sub("", text))

@@ -1,17 +1,30 @@
-"""All words and colours that reach a terminal: results on stdout, everything else on stderr."""
+"""All words and colours that reach a terminal: results on stdout, everything else on stderr.
+
+No meaning is in a colour or a sign alone: read aloud, or without colours, each line says the same.
+"""
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
-import typer
-
 from openssl_serve.hosts import shorten
+
+# SGR parameters (ECMA-48 8.3.117): the eight colours that every terminal has, in its own shades.
+_COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "bright_black": 90}
+
+_ERASE_LINE = "\r\x1b[K"
+"""To the first column, and everything right of it away (ECMA-48 8.3.41)."""
+
+_pending = ""
+"""The line of a `progress` that is on the terminal now, without a line break after it."""
 
 
 def result(line: str) -> None:
     """Print one line of what was asked for. Raises BrokenPipeError when nobody reads any more."""
-    print(line, flush=True)
+    with _without_progress():
+        print(line, flush=True)
 
 
 def drop_results() -> None:
@@ -51,19 +64,87 @@ def usage_error(exception: Any) -> None:
     error(message[:1].lower() + message[1:], f"{command} --help shows what can be said")
 
 
-def wants_colour() -> bool:
-    """Whether stderr is a terminal that wants colours (no-color.org)."""
-    dull = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return sys.stderr.isatty() and not dull
+def wants_colour(stream: TextIO | None = None, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether *stream* (stderr) is to have colours: a terminal, unless *environment* says else.
+
+    NO_COLOR (no-color.org) has the last word, as in Python itself; then FORCE_COLOR and
+    CLICOLOR_FORCE, which colour a pipe too (CI's logs); then CLICOLOR=0 and TERM=dumb, which ask
+    for none.
+    """
+    if environment.get("NO_COLOR"):
+        return False
+    if any(environment.get(name, "0") not in ("", "0") for name in _FORCING):
+        return True
+    if environment.get("CLICOLOR") == "0" or environment.get("TERM") == "dumb":
+        return False
+    return (stream or sys.stderr).isatty()
+
+
+_FORCING = ("FORCE_COLOR", "CLICOLOR_FORCE")
 
 
 def style(text: str, colour: str) -> str:
-    """*text* in *colour* when stderr wants it."""
-    return typer.style(text, fg=colour, bold=True) if wants_colour() else text
+    """*text* in bold *colour* when stderr wants it."""
+    return f"\x1b[1;{_COLOURS[colour]}m{text}\x1b[0m" if wants_colour() else text
+
+
+def paint(text: str, colour: str) -> str:
+    """*text* in *colour* when stdout wants it."""
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if wants_colour(sys.stdout) else text
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[None]:
+    """Say on a terminal what is being done (`making a key`) for as long as the block takes.
+
+    For what may take seconds. One line that does not move, since a screen reader would read each
+    step of a spinner; it goes away at the end, and other lines are written above it. Where stderr
+    is no terminal nothing is written, and on one that cannot erase the line stays.
+    """
+    global _pending  # noqa: PLW0603  a terminal has one last line
+    if not sys.stderr.isatty() or _pending:
+        yield
+        return
+    # Only one row can be erased again.
+    line = f"{shorten(doing, _columns(sys.stderr) - len(' ...') - 1)} ..."
+    if os.environ.get("TERM", "dumb") == "dumb":
+        note(line)
+        yield
+        return
+    _pending = line
+    _write(line)
+    try:
+        yield
+    finally:
+        _pending = ""
+        _write(_ERASE_LINE)
+
+
+def _columns(terminal: TextIO) -> int:
+    """How many columns *terminal* has; 80 where it does not tell, as on a serial line."""
+    return max(20, os.get_terminal_size(terminal.fileno()).columns or 80)
 
 
 def write_log(text: str) -> None:
     """Write whole lines to stderr, until nobody reads there any more."""
+    with _without_progress():
+        _write(text)
+
+
+@contextmanager
+def _without_progress() -> Iterator[None]:
+    """Take the line of a `progress` away while something else is written."""
+    if not _pending:
+        yield
+        return
+    _write(_ERASE_LINE)
+    try:
+        yield
+    finally:
+        _write(_pending)
+
+
+def _write(text: str) -> None:
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
