@@ -136,6 +136,28 @@ def parse_host(text: str, *, any_wildcard: bool = False) -> Host:
     return Host(name, HostKind.DNS)
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+Subtree = Host | Network
+"""What a CA may be confined to (RFC 5280 section 4.2.1.10): a name with all that is below it, an
+address, or a network."""
+
+
+def parse_subtree(text: str) -> Subtree:
+    """Read a host, or a network as `10.0.0.0/8`. Raises InvalidHostError.
+
+    >>> str(parse_subtree("10.0.0.0/8")), str(parse_subtree("Dev.test")), str(parse_subtree("::1"))
+    ('10.0.0.0/8', 'dev.test', '::1')
+    """
+    address, slash, length = text.rpartition("/")
+    if slash and length.isdecimal() and _parse_address(address) is not None:
+        try:
+            return ipaddress.ip_network(text)
+        except ValueError as error:
+            raise InvalidHostError(f'"{shorten(text)}" is no network: {error}', HINT) from error
+    return parse_host(text)
+
+
 def shorten(text: str, most: int = 60) -> str:
     """*text* for a message: control characters escaped, the middle of a long one left out."""
     safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

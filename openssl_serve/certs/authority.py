@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from openssl_serve.certs.constraints import is_within, with_loopback
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.pairs import Pairs
 from openssl_serve.certs.profile import LOOPBACK, KeyType, Shape
 from openssl_serve.errors import CertificateError, StoreError
-from openssl_serve.hosts import Host, parse_host
+from openssl_serve.hosts import Host, Subtree, parse_subtree
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.openssl.commands import Issuer
 
@@ -70,7 +71,7 @@ class Authority:
     def permits(self, host: Host) -> bool:
         """Whether its name constraints let it issue for *host*."""
         permitted = self.facts.extensions.permitted
-        return not permitted or _within(host, permitted)
+        return not permitted or is_within(host, permitted)
 
     def days_left(self) -> int:
         """For how long it can issue: a leaf must not outlive its issuer."""
@@ -79,11 +80,11 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class AuthorityProfile:
-    """A request for a local CA. *permitted*: the only hosts it may issue for; none: all."""
+    """A request for a local CA. *permitted*: all that it may issue for; none: everything."""
 
     common_name: str
     key_type: KeyType = KeyType.P256
-    permitted: tuple[Host, ...] = ()
+    permitted: tuple[Subtree, ...] = ()
     days: int = DAYS
 
 
@@ -101,7 +102,7 @@ def find(pairs: Pairs) -> Authority | None:
     return Authority(cert, key, facts)
 
 
-def new_profile(permitted: tuple[Host, ...] = ()) -> AuthorityProfile:
+def new_profile(permitted: tuple[Subtree, ...] = ()) -> AuthorityProfile:
     """A request for a CA of a new name, which may issue for *permitted* alone, if there are any.
 
     And for loopback, which every server certificate names.
@@ -118,11 +119,11 @@ def same_profile(authority: Authority) -> AuthorityProfile:
     return AuthorityProfile(
         authority.facts.common_name,
         KeyType.described(authority.facts.key) or KeyType.P256,
-        tuple(map(parse_host, authority.facts.extensions.permitted)),
+        tuple(map(parse_subtree, authority.facts.extensions.permitted)),
     )
 
 
-def ensure(pairs: Pairs, openssl: Openssl, permitted: tuple[Host, ...] = ()) -> Authority:
+def ensure(pairs: Pairs, openssl: Openssl, permitted: tuple[Subtree, ...] = ()) -> Authority:
     """The local CA, made now if there is none; it may then issue for *permitted* alone."""
     with pairs.folder.reading():
         authority = find(pairs)
@@ -165,11 +166,6 @@ def _make(
         unusable=(key,) if not keep_key and os.path.lexists(key) else (),
     )
     return Authority(cert, key, read_facts_file(cert))
-
-
-def _within(host: Host, permitted: tuple[str, ...]) -> bool:
-    name = host.value.removeprefix("*.")
-    return any(name == base or (not host.is_ip and name.endswith(f".{base}")) for base in permitted)
 
 
 def was_issued_here(facts: CertificateFacts) -> bool:

@@ -26,7 +26,7 @@ class Extensions:
     subject_key_id: str | None = None
     authority_key_id: str | None = None
     permitted: tuple[str, ...] = ()
-    """Name constraints: the names, with all below them, and addresses that a CA may issue for."""
+    """Name constraints: the names, with all below them, and networks that a CA may issue for."""
 
 
 def read_extensions(found: dict[str, Extension]) -> Extensions:
@@ -152,7 +152,7 @@ def _authority_key_id(value: Element | None) -> str | None:
 
 
 def _permitted(value: Element | None) -> tuple[str, ...]:
-    """The permitted subtrees (RFC 5280 section 4.2.1.10); an address with all of its mask."""
+    """The permitted subtrees (RFC 5280 section 4.2.1.10); a network as `10.0.0.0/8`."""
     found = []
     for part in der.children(value) if value else ():
         if part.tag != 0xA0:
@@ -162,9 +162,17 @@ def _permitted(value: Element | None) -> tuple[str, ...]:
             if base is not None and base.tag == 0x82:
                 found.append(base.content.decode("ascii", "backslashreplace"))
             elif base is not None and base.tag == 0x87 and len(base.content) in (8, 32):
-                half = len(base.content) // 2
-                address = ipaddress.ip_address(base.content[:half]).compressed
-                mask = ipaddress.ip_address(base.content[half:])
-                whole = int(mask) == (1 << 8 * half) - 1
-                found.append(address if whole else f"{address}/{mask}")
+                found.append(_network(base.content))
     return tuple(found)
+
+
+def _network(content: bytes) -> str:
+    """An address and its mask, each of half the length; one address stands alone."""
+    half = len(content) // 2
+    address = ipaddress.ip_address(content[:half]).compressed
+    mask = int.from_bytes(content[half:], "big")
+    length = mask.bit_count()
+    if mask != (1 << 8 * half) - (1 << 8 * half - length):
+        # Bits with holes: allowed by the format, and no prefix says it.
+        return f"{address}/{ipaddress.ip_address(content[half:])}"
+    return address if length == 8 * half else f"{address}/{length}"

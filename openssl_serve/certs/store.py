@@ -18,7 +18,7 @@ from openssl_serve.certs.judgement import Verdict, is_ours, judge, renewed, want
 from openssl_serve.certs.pairs import Pairs, keep_private
 from openssl_serve.certs.profile import MAX_DAYS, CertificateProfile, KeyType, Shape
 from openssl_serve.errors import CertificateError, InvalidHostError, StoreError, UsageError
-from openssl_serve.hosts import Host, HostKind, parse_host
+from openssl_serve.hosts import Host, HostKind, Subtree, parse_host
 from openssl_serve.openssl.binary import Openssl
 
 
@@ -175,7 +175,7 @@ class Store:
         return authorities.find(self._pairs)
 
     def ensure_authority(
-        self, *, permitted: tuple[Host, ...] = (), openssl: Openssl | None = None
+        self, *, permitted: tuple[Subtree, ...] = (), openssl: Openssl | None = None
     ) -> Authority:
         """The local CA, made now if there is none; it may then issue for *permitted* alone."""
         return authorities.ensure(self._pairs, openssl or Openssl(), permitted)

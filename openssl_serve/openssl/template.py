@@ -1,12 +1,13 @@
 """openssl.cnf.template: find it, fill it in; no value can add a line or a variable to it."""
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
 from openssl_serve.errors import OpensslServeError
-from openssl_serve.hosts import Host
+from openssl_serve.hosts import Host, Subtree
 
 # Inside the package in a wheel (pyproject.toml puts it there), at the top level in a checkout.
 _PLACES = (
@@ -28,17 +29,17 @@ def render(
     organization: str | None = None,
     names: Iterable[Host] = (),
     key_is_rsa: bool = False,
-    permitted: Iterable[Host] = (),
+    permitted: Iterable[Subtree] = (),
 ) -> str:
     """The configuration for one certificate; its section is chosen by the command line.
 
-    *permitted* are the only names and addresses that a CA may issue for; none: all.
+    *permitted* are the only names, addresses and networks that a CA may issue for; none: all.
 
     Raises ValueError for a value that cannot stand in a configuration, which would be a mistake
     of the caller: hosts are proven by `parse_host`.
     """
     subject = {"organizationName": organization, "commonName": common_name}
-    subtrees = [_constraint(host) for host in permitted]
+    subtrees = [_constraint(subtree) for subtree in permitted]
     return Template(_read()).substitute(
         subject=_lines((name, value) for name, value in subject.items() if value),
         names=_lines(_numbered((host.kind.value, host.value) for host in names)),
@@ -75,9 +76,9 @@ def _numbered(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
         yield f"{kind}.{count[kind]}", value
 
 
-def _constraint(host: Host) -> tuple[str, str]:
-    """The subtree of *host*: a name and all below it, or one address with a full mask."""
-    if not host.is_ip:
-        return host.kind.value, host.value
-    mask = "ffff:" * 7 + "ffff" if ":" in host.value else "255.255.255.255"
-    return host.kind.value, f"{host.value}/{mask}"
+def _constraint(subtree: Subtree) -> tuple[str, str]:
+    """A name and all below it, or a network with its mask; one address is the smallest network."""
+    if isinstance(subtree, Host) and not subtree.is_ip:
+        return subtree.kind.value, subtree.value
+    network = ipaddress.ip_network(str(subtree))
+    return "IP", f"{network.network_address}/{network.netmask}"

@@ -1,5 +1,6 @@
 import datetime as dt
 import os
+import ssl
 from functools import partial
 
 import pytest
@@ -27,11 +28,15 @@ from processes import at_once, killed_at
 from stubs import libressl
 
 from openssl_serve.certs import authority as authority_module
+from openssl_serve.certs.constraints import LOCAL, local_subtrees
+from openssl_serve.certs.issue import issue
 from openssl_serve.certs.profile import KeyType, Shape
 from openssl_serve.certs.store import Store
 from openssl_serve.errors import CertificateError, StoreError, UsageError
 from openssl_serve.hosts import parse_host
 from openssl_serve.openssl.binary import Openssl
+from openssl_serve.openssl.commands import CERTIFICATE
+from openssl_serve.openssl.commands import KEY as KEY_FILE
 
 FAST = FastOpenssl()
 
@@ -79,6 +84,22 @@ class TestMaking:
         assert_authority(authority.cert_path, constrained=True)
         for host in ("a.dev.test", "b.dev.test", "localhost", "127.0.0.1", "::1"):
             assert handshake(kept.cert_path, kept.key_path, host, authority.cert_path)
+
+    def test_local_names_and_addresses_alone(self, store, tmp_path):
+        """--constrain: networks too, in every form that openssl, Python and cryptography read."""
+        authority = store.ensure_authority(permitted=local_subtrees())
+        kept = store.ensure(profile("my.dev.local", "192.168.1.7", "fd12::7"))
+        issue(Openssl(), profile("evil.example", "8.8.8.8"), tmp_path, issuer=authority.issuer)
+
+        assert authority.facts.extensions.permitted == LOCAL
+        assert_authority(authority.cert_path, constrained=True)
+        for host in ("my.dev.local", "192.168.1.7", "fd12::7", "localhost", "127.0.0.1", "::1"):
+            assert handshake(kept.cert_path, kept.key_path, host, authority.cert_path)
+        for host in ("evil.example", "8.8.8.8"):
+            with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+                handshake(tmp_path / CERTIFICATE, tmp_path / KEY_FILE, host, authority.cert_path)
+        renewed = store.renew_authority()
+        assert renewed.facts.extensions == authority.facts.extensions
 
     def test_what_it_may_not_issue_is_refused_before_openssl_is_asked(self, store):
         store.ensure_authority(permitted=(parse_host("dev.test"),))

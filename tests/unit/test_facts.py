@@ -351,11 +351,15 @@ def test_constraints_of_every_kind():
     permitted = element(
         0xA0,
         subtree(0x82, b"test") + subtree(0x87, b"\x7f\0\0\1" + b"\xff" * 4)
-        + subtree(0x87, b"\x0a\0\0\0\xff\0\0\0") + subtree(0x81, b"me@a") + element(0x30, b""),
+        + subtree(0x87, b"\x0a\0\0\0\xff\0\0\0") + subtree(0x81, b"me@a") + element(0x30, b"")
+        + subtree(0x87, b"\x0a\0\0\0\xff\0\xff\0")
+        + subtree(0x87, b"\xfc" + bytes(15) + b"\xfe" + bytes(15)),
     )  # fmt: skip
     excluded = element(0xA1, subtree(0x82, b"evil"))
     value = element(0x30, permitted + excluded)
 
     found = read_extensions({"2.5.29.30": Extension(critical=True, value=value)})
 
-    assert found.permitted == ("test", "127.0.0.1", "10.0.0.0/255.0.0.0")
+    assert found.permitted == (
+        "test", "127.0.0.1", "10.0.0.0/8", "10.0.0.0/255.0.255.0", "fc00::/7"
+    )  # fmt: skip

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openssl_serve.errors import InvalidHostError
-from openssl_serve.hosts import parse_host
+from openssl_serve.hosts import parse_host, parse_subtree
 from openssl_serve.openssl.template import render
 
 
@@ -61,14 +61,18 @@ def test_an_rsa_key_may_also_encrypt():
     assert found["leaf"]["keyUsage"] == "critical, digitalSignature, keyEncipherment"
 
 
-def test_constraints_permit_subtrees_and_single_addresses():
-    found = sections(render(common_name="x", permitted=hosts("test", "127.0.0.1", "::1")))
+def test_constraints_permit_names_addresses_and_networks():
+    permitted = map(parse_subtree, ("test", "127.0.0.1", "::1", "10.0.0.0/8", "fc00::/7"))
+
+    found = sections(render(common_name="x", permitted=permitted))
 
     assert found["ca"]["nameConstraints"] == "critical, @permitted"
     assert found["permitted"] == {
         "permitted;DNS.1": "test",
         "permitted;IP.1": "127.0.0.1/255.255.255.255",
         "permitted;IP.2": "::1/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "permitted;IP.3": "10.0.0.0/255.0.0.0",
+        "permitted;IP.4": "fc00::/fe00::",
     }
 
 
