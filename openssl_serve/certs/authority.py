@@ -107,11 +107,7 @@ def new_profile(permitted: tuple[Subtree, ...] = ()) -> AuthorityProfile:
 
     And for loopback, which every server certificate names.
     """
-    if permitted:
-        # A constraint covers all that is below a name: it has no wildcards.
-        names = [host.value.removeprefix("*.") for host in permitted]
-        permitted = tuple(dict.fromkeys(map(parse_host, (*names, *LOOPBACK))))
-    return AuthorityProfile(new_common_name(), permitted=permitted)
+    return AuthorityProfile(new_common_name(), permitted=with_loopback(permitted))
 
 
 def same_profile(authority: Authority) -> AuthorityProfile:
