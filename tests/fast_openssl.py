@@ -32,12 +32,13 @@ class FastOpenssl(Openssl):
     def run(self, *arguments: str, folder: Path, timeout_s: int = 0) -> Output:
         self.runs.append(arguments[0])
         options = dict(itertools.pairwise(arguments))
-        if arguments[0] == "genpkey":
-            self._write(folder / options["-out"], ec.generate_private_key(ec.SECP256R1()))
-        elif "-x509" in arguments:
-            self._certificate(folder, options, folder / options["-key"], None)
+        key = folder / options.get("-keyout", options.get("-key", ""))
+        if "-newkey" in arguments:
+            self._write(key, ec.generate_private_key(ec.SECP256R1()))
+        if "-x509" in arguments:
+            self._certificate(folder, options, key, None)
         elif arguments[0] == "req":
-            (folder / options["-out"]).write_bytes((folder / options["-key"]).read_bytes())
+            (folder / options["-out"]).write_bytes(key.read_bytes())
         else:
             self._certificate(folder, options, folder / options["-in"], Path(options["-CA"]))
         return Output(0, b"", "")

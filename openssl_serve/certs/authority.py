@@ -126,7 +126,7 @@ def ensure(pairs: Pairs, openssl: Openssl, permitted: tuple[Subtree, ...] = ()) 
         if authority is not None and not pairs.folder.has_leftovers():
             return authority
     # Before anything is written.
-    _ = openssl.version
+    _ = openssl.path
     with pairs.folder.writing():
         return find(pairs) or _make(pairs, openssl, new_profile(permitted))
 
@@ -140,7 +140,7 @@ def renew(pairs: Pairs, openssl: Openssl) -> Authority:
         raise StoreError(
             f"there is no local CA in {pairs.folder.path}", "make one: openssl-serve generate --ca"
         )
-    _ = openssl.version
+    _ = openssl.path
     with pairs.folder.writing():
         authority = find(pairs)
         if authority is None:

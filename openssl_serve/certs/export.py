@@ -86,12 +86,11 @@ def recipe(kept: Kept, form: Form) -> Recipe:
 
 def _by_openssl(kept: Kept, wanted: Export, openssl: Openssl) -> Exported:
     steps = recipe(kept, wanted.form)
-    _ = openssl.version
     with work_folder() as folder:
         # The folder is ours alone; a command line is not.
         (folder / commands.PASSWORD).write_text(wanted.password + "\n", "utf-8")
         follow(openssl, steps, folder)
-        made = (folder / steps.steps[-1].makes).read_bytes()
+        made = (folder / steps.steps[-1].makes[-1]).read_bytes()
     return Exported(made, wanted.form.needs_password, binary=wanted.form.needs_password)
 
 

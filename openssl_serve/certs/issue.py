@@ -23,7 +23,7 @@ from openssl_serve.errors import (
     StoreError,
 )
 from openssl_serve.openssl import commands
-from openssl_serve.openssl.binary import Openssl, failure
+from openssl_serve.openssl.binary import Openssl
 from openssl_serve.openssl.commands import CERTIFICATE, CONFIG, KEY, Issuer, Recipe, Step
 from openssl_serve.openssl.template import MAX_COMMON_NAME_LENGTH, render
 
@@ -54,17 +54,13 @@ def recipe_for(
         names=profile.hosts,
         key_is_rsa=key_type.is_rsa,
     )
-    steps = [commands.new_key(key_type.value)] if new_key else []
-    if issuer:
-        section = Shape.LEAF.section
-        steps += [
-            commands.new_request(),
-            commands.sign(issuer, section, profile.days, new_serial()),
-        ]
-    else:
+    new = key_type.value if new_key else None
+    if not issuer:
         section = Shape.SELF_SIGNED.section
-        steps.append(commands.self_signed(section, profile.days, new_serial()))
-    return Recipe(config, tuple(steps))
+        step = commands.self_signed(section, profile.days, new_serial(), new_key=new)
+        return Recipe(config, (step,))
+    signing = commands.sign(issuer, Shape.LEAF.section, profile.days, new_serial())
+    return Recipe(config, (commands.new_request(new_key=new), signing))
 
 
 def authority_recipe(profile: AuthorityProfile, *, new_key: bool = True) -> Recipe:
@@ -72,9 +68,9 @@ def authority_recipe(profile: AuthorityProfile, *, new_key: bool = True) -> Reci
     config = render(
         common_name=profile.common_name, organization=ORGANIZATION, permitted=profile.permitted
     )
-    steps = [commands.new_key(profile.key_type.value)] if new_key else []
-    steps.append(commands.self_signed(Shape.CA.section, profile.days, new_serial()))
-    return Recipe(config, tuple(steps))
+    new = profile.key_type.value if new_key else None
+    step = commands.self_signed(Shape.CA.section, profile.days, new_serial(), new_key=new)
+    return Recipe(config, (step,))
 
 
 def run_recipe(openssl: Openssl, recipe: Recipe, folder: Path) -> CertificateFacts:
@@ -90,7 +86,9 @@ def run_recipe(openssl: Openssl, recipe: Recipe, folder: Path) -> CertificateFac
         check_pair(folder / CERTIFICATE, folder / KEY)
     except CertificateError as error:
         name = str(error).replace(f"{folder}/", "")
-        raise OpensslFailedError(f"{openssl.path} made something unusable: {name}") from error
+        raise OpensslFailedError(
+            f"{openssl.path} ({openssl.version}) made something unusable: {name}"
+        ) from error
     return facts
 
 
@@ -161,11 +159,16 @@ def _not_asked_for(openssl: Openssl, fault: str) -> OpensslFailedError:
 
 
 def _run_step(openssl: Openssl, step: Step, folder: Path) -> None:
-    output = openssl.run(*step.arguments, folder=folder)
-    made = folder / step.makes
+    try:
+        output = openssl.run(*step.arguments, folder=folder)
+    except OpensslFailedError:
+        # What is killed whatever it is asked is no openssl that works here: that says more.
+        _ = openssl.version
+        raise
+    made = [folder / name for name in step.makes]
     # The exit code alone says little: LibreSSL leaves with 0 after "invalid command".
-    if output.exit_code != 0 or not made.is_file() or not made.stat().st_size:
+    if output.exit_code != 0 or not all(path.is_file() and path.stat().st_size for path in made):
         if not os.statvfs(folder).f_bavail:
             # openssl makes an empty file then, says nothing and leaves with 0.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-        raise failure(step.arguments[0], output)
+        raise openssl.failure(step.arguments[0], output)

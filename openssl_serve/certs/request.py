@@ -88,7 +88,6 @@ def sign(openssl: Openssl, authority: Authority, data: bytes, days: int) -> Sign
     """Make a leaf of the request in *data*. Raises CertificateError, OpensslError."""
     request = read_request(data)
     recipe = signing_recipe(request, authority, days)
-    _ = openssl.version
     with work_folder() as folder:
         (folder / REQUEST).write_bytes(data)
         follow(openssl, recipe, folder)

@@ -86,7 +86,7 @@ class Store:
         openssl = openssl or Openssl()
         if not kept:
             # Before anything is written.
-            _ = openssl.version
+            _ = openssl.path
         with self._folder.writing():
             # Somebody may have made it while we waited for the lock.
             kept, verdict = self._look(profile)
@@ -100,7 +100,7 @@ class Store:
         Raises as `ensure` does.
         """
         openssl = openssl or Openssl()
-        _ = openssl.version
+        _ = openssl.path
         with self._folder.writing():
             _, verdict = self._look(profile)
             because = verdict.because or "it was asked for"

@@ -150,6 +150,7 @@ def _authority(store: "Store", tool: "Openssl") -> Iterator[Finding]:
     good = authority.key_path.exists() and authority.days_left() > 0
     missing = "" if authority.key_path.exists() else ", without its key: it issues nothing"
     yield Finding("local CA", good, until + missing)
+    _ = tool.version
     output = tool.run("verify", str(authority.cert_path), folder=Path("/"))
     trusted = output.exit_code == 0 and b": OK" in output.stdout
     says = "openssl trusts the local CA" if trusted else "openssl does not trust the local CA"

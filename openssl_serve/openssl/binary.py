@@ -38,7 +38,10 @@ class Output(NamedTuple):
 
 
 class Openssl:
-    """One openssl program. Found and asked for its version when first needed, not before.
+    """One openssl program, found when first needed.
+
+    And asked for its version only when that decides something: a call takes ten milliseconds, and
+    a program that makes what it was asked for has shown what it is.
 
     *named* is a path or a name to look up, else `$OPENSSL_SERVE_OPENSSL`, else "openssl".
     """
@@ -55,7 +58,7 @@ class Openssl:
     def version(self) -> Version:
         """Flavour and number. Raises OpensslNotFoundError, OpensslUnusableError."""
         try:
-            output = self._run(("version",), Path("/"), VERSION_TIMEOUT_S)
+            output = self.run("version", folder=Path("/"), timeout_s=VERSION_TIMEOUT_S)
             return parse_version(output.stdout.decode("utf-8", "replace"), str(self.path))
         except (OpensslFailedError, OpensslUnusableError) as error:
             raise OpensslUnusableError(str(error), *self._hints()) from error
@@ -64,12 +67,10 @@ class Openssl:
         """Run openssl in *folder*, with its `openssl.cnf` if there is one.
 
         Files that it makes are readable by the owner alone. The exit code is the caller's to
-        judge. Raises OpensslFailedError when it was killed, by the time limit or otherwise.
+        judge, and so is whether this is an openssl at all: who reads its words asks for `version`
+        first, who looks at its files calls `failure`. Raises OpensslUnusableError when it cannot
+        be started, OpensslFailedError when it was killed, by the time limit or otherwise.
         """
-        _ = self.version  # Refuses what is no openssl before it is asked for anything.
-        return self._run(arguments, folder, timeout_s)
-
-    def _run(self, arguments: tuple[str, ...], folder: Path, timeout_s: int) -> Output:
         _refuse_what_sh_cannot_say(arguments)
         sh = _import_sh()
         config = folder / "openssl.cnf"
@@ -116,6 +117,14 @@ class Openssl:
                 f"openssl cannot be started: {self.path}", *self._hints()
             ) from error
         return Output(result.exit_code, result.stdout, result.stderr.decode("utf-8", "replace"))
+
+    def failure(self, step: str, output: Output) -> OpensslFailedError:
+        """The error for a *step* ("req") that did not do its work.
+
+        Raises OpensslUnusableError when that is no wonder: no openssl, or one that is too old.
+        """
+        _ = self.version
+        return failure(step, output)
 
     def _hints(self) -> list[str]:
         """What to type instead of this program: the next one in PATH that works."""

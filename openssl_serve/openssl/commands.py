@@ -14,22 +14,23 @@ REQUEST = "request.pem"
 CERTIFICATE = "cert.pem"
 PASSWORD = "password"  # noqa: S105 - a file name
 
-KEY_ARGUMENTS = {
-    "p256": ("EC", "ec_paramgen_curve:P-256", "ec_param_enc:named_curve"),
-    "p384": ("EC", "ec_paramgen_curve:P-384", "ec_param_enc:named_curve"),
-    "rsa2048": ("RSA", "rsa_keygen_bits:2048"),
-    "rsa3072": ("RSA", "rsa_keygen_bits:3072"),
-    "rsa4096": ("RSA", "rsa_keygen_bits:4096"),
-    "ed25519": ("ED25519",),
+NEW_KEYS = {
+    "p256": ("ec", "ec_paramgen_curve:P-256", "ec_param_enc:named_curve"),
+    "p384": ("ec", "ec_paramgen_curve:P-384", "ec_param_enc:named_curve"),
+    "rsa2048": ("rsa:2048",),
+    "rsa3072": ("rsa:3072",),
+    "rsa4096": ("rsa:4096",),
+    "ed25519": ("ed25519",),
 }
+"""What `req -newkey` is given for each type of key, with its options after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of openssl, and the file that shows whether it did its work."""
+    """One call of openssl, and the files that show whether it did its work, the main one last."""
 
     arguments: tuple[str, ...]
-    makes: str
+    makes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +64,35 @@ class Issuer:
     key: str
 
 
-def new_key(kind: str) -> Step:
-    """Make an unencrypted private key (PKCS#8, PEM)."""
-    algorithm, *options = KEY_ARGUMENTS[kind]
-    arguments = ["genpkey", "-algorithm", algorithm]
-    for option in options:
-        arguments += ["-pkeyopt", option]
-    return Step((*arguments, "-out", KEY), KEY)
+def self_signed(section: str, days: int, serial: str, *, new_key: str | None = None) -> Step:
+    """Make a certificate signed by its own key, with the extensions of *section*.
 
-
-def self_signed(section: str, days: int, serial: str) -> Step:
-    """Make a certificate signed by its own key, with the extensions of *section*."""
-    return Step(
-        (
-            *("req", "-new", "-x509", "-sha256", "-config", CONFIG, "-extensions", section),
-            *("-key", KEY, "-days", str(days), "-set_serial", serial, "-out", CERTIFICATE),
-        ),
-        CERTIFICATE,
+    The key is there already, or made in the same call: one of NEW_KEYS, PKCS #8 in PEM.
+    """
+    return _request(
+        *("-x509", "-extensions", section, "-days", str(days), "-set_serial", serial),
+        new_key=new_key,
+        out=CERTIFICATE,
     )
 
 
-def new_request() -> Step:
-    """Make a request for the key, with the subject of the configuration and no extensions."""
-    arguments = ("req", "-new", "-sha256", "-config", CONFIG, "-key", KEY, "-out", REQUEST)
-    return Step(arguments, REQUEST)
+def new_request(*, new_key: str | None = None) -> Step:
+    """Make a request with the subject of the configuration, no extensions, and a key as above."""
+    return _request(new_key=new_key, out=REQUEST)
+
+
+def _request(*words: str, new_key: str | None, out: str) -> Step:
+    # A child less than with genpkey. That the key is not encrypted is said in the configuration:
+    # -nodes has become -noenc, which not all have.
+    key = ["-key", KEY]
+    if new_key:
+        algorithm, *options = NEW_KEYS[new_key]
+        key = ["-newkey", algorithm]
+        for option in options:
+            key += ["-pkeyopt", option]
+        key += ["-keyout", KEY]
+    start = ("req", "-new", "-sha256", "-config", CONFIG)
+    return Step((*start, *words, *key, "-out", out), (KEY, out) if new_key else (out,))
 
 
 def sign(issuer: Issuer, section: str, days: int, serial: str) -> Step:
@@ -97,14 +103,14 @@ def sign(issuer: Issuer, section: str, days: int, serial: str) -> Step:
             *("-CA", issuer.certificate, "-CAkey", issuer.key, "-set_serial", serial),
             *("-extfile", CONFIG, "-extensions", section, "-out", CERTIFICATE),
         ),
-        CERTIFICATE,
+        (CERTIFICATE,),
     )
 
 
 def bundle(certificates: list[str]) -> Step:
     """Make a PKCS #7 file of certificates, for Windows and Java."""
     files = [word for path in certificates for word in ("-certfile", path)]
-    return Step(("crl2pkcs7", "-nocrl", *files, "-out", "bundle.p7b"), "bundle.p7b")
+    return Step(("crl2pkcs7", "-nocrl", *files, "-out", "bundle.p7b"), ("bundle.p7b",))
 
 
 def pkcs12(certificates: list[str], key: str, name: str, *, legacy: bool = False) -> Step:
@@ -122,5 +128,5 @@ def pkcs12(certificates: list[str], key: str, name: str, *, legacy: bool = False
             *(old if legacy else ()),
             *("-passout", f"file:{PASSWORD}", "-out", "bundle.p12"),
         ),
-        "bundle.p12",
+        ("bundle.p12",),
     )

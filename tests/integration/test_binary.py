@@ -36,14 +36,23 @@ def test_nothing_is_started_before_it_is_needed(tmp_path):
     assert calls(path) == []
 
 
-def test_the_version_is_asked_once(tmp_path):
+def test_the_version_is_asked_when_it_matters_and_once(tmp_path):
     path = saying(tmp_path, "OpenSSL 3.0.1")
     openssl = Openssl(str(path))
 
-    for _ in range(3):
-        openssl.run("version", folder=tmp_path)
+    openssl.run("rand", "1", folder=tmp_path)
+    assert calls(path) == ["rand 1"]
 
-    assert calls(path) == ["version"] * 4
+    assert {str(openssl.version) for _ in range(3)} == {"OpenSSL 3.0.1"}
+    assert calls(path) == ["rand 1", "version"]
+
+
+def test_a_failure_of_what_is_no_openssl_says_that(tmp_path):
+    openssl = Openssl(str(stub(tmp_path, "echo nonsense; exit 1")))
+    output = openssl.run("req", folder=tmp_path)
+
+    with pytest.raises(OpensslUnusableError, match='"version" printed "nonsense"'):
+        raise openssl.failure("req", output)
 
 
 class TestSearch:

@@ -1,6 +1,7 @@
 """generate, list, path, renew, remove: what they do and what they print."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -381,4 +382,56 @@ class TestOpensslOption:
         tool = stub(tmp_path / "bin", body)
 
         assert str(tool) in cli.refused(3, "generate", "a.test", "--openssl", tool)
-        assert not home.exists()
+        assert [path.name for path in home.iterdir()] == [".lock"]
+
+
+class TestChildren:
+    """Each costs ten milliseconds, so none is started that is not needed."""
+
+    @pytest.fixture
+    def asked(self, tmp_path, monkeypatch):
+        """Run a command; what openssl was asked meanwhile."""
+        tool = saying(tmp_path / "bin", "OpenSSL 3.0.1")
+        monkeypatch.setenv("OPENSSL_SERVE_OPENSSL", str(tool))
+
+        def run(command):
+            before = len(calls(tool))
+            command()
+            return calls(tool)[before:]
+
+        return run
+
+    @pytest.mark.parametrize(
+        ("before", "words", "children"),
+        [
+            ([], ["generate", "a.test"], ["req"]),
+            ([], ["generate", "a.test", "--key-type", "rsa2048"], ["req"]),
+            (["generate", "a.test"], ["generate", "a.test"], []),
+            (["generate", "a.test"], ["generate", "a.test", "b.test"], ["req"]),
+            (["generate", "a.test"], ["renew", "a.test", "--new-key"], ["req"]),
+            ([], ["generate", "--ca"], ["req"]),
+            (["generate", "--ca"], ["generate", "a.test"], ["req", "x509"]),
+            (["generate", "--ca"], ["renew", "--ca"], ["req"]),
+            (["generate", "a.test"], ["path", "a.test"], []),
+        ],
+    )
+    def test_as_few_as_can_be(self, cli, asked, before, words, children):
+        if before:
+            cli.good(*before)
+
+        assert [call.split()[0] for call in asked(lambda: cli.good(*words))] == children
+
+    @pytest.mark.parametrize("before", [None, ["generate", "--ca"]])
+    def test_what_explain_prints_is_what_is_run(self, cli, asked, before):
+        if before:
+            cli.good(*before)
+        lines = cli.good("generate", "a.test", "--explain").lines
+        explained = [line.partition(" ")[2] for line in lines if "/bin/openssl " in line]
+
+        run = asked(lambda: cli.good("generate", "a.test"))
+
+        def without_serial(call):
+            return re.sub(r"0x[0-9a-f]{32}", "", call)
+
+        assert explained
+        assert list(map(without_serial, explained)) == list(map(without_serial, run))

@@ -139,7 +139,8 @@ def test_not_the_first_in_path(cli, home, tool, tmp_path, monkeypatch):
     assert finished.code == 3
     assert f"--openssl {tool}" in finished.err
     cli.good("generate", "a.test", "--openssl", tool)
-    assert calls(first) == ["version"] * len(calls(first))
+    # Asked to do the work, it does not; asked what it is, it is none.
+    assert [call.split()[0] for call in calls(first)] == ["req", "version"]
 
 
 def test_those_that_were_unpacked_are_what_they_should_be():

@@ -28,7 +28,12 @@ from stubs import stub
 
 from openssl_serve.certs.profile import KeyType
 from openssl_serve.certs.store import Store
-from openssl_serve.errors import OpensslError, OpensslNotFoundError, StoreError
+from openssl_serve.errors import (
+    OpensslError,
+    OpensslNotFoundError,
+    OpensslUnusableError,
+    StoreError,
+)
 from openssl_serve.hosts import parse_host
 from openssl_serve.openssl.binary import Openssl
 
@@ -269,14 +274,15 @@ class TestFailure:
         "body",
         ["exit 1", "echo hello", "kill -9 $$"],
     )
-    def test_no_openssl_worth_the_name_and_nothing_written(self, store, tmp_path, body):
+    def test_no_openssl_worth_the_name_and_nothing_left(self, store, tmp_path, body):
         openssl = Openssl(str(stub(tmp_path / "bin", body)))
 
         with pytest.raises(OpensslError) as caught:
             store.ensure(profile("a.test"), openssl=openssl)
 
-        assert caught.value.exit_code == 3
-        assert not store.folder.exists()
+        assert isinstance(caught.value, OpensslUnusableError)
+        assert "named by --openssl" in caught.value.hints[0]
+        assert files(store) == []
 
     def test_none_at_all(self, store, monkeypatch):
         monkeypatch.setenv("PATH", "/nowhere")
@@ -286,9 +292,9 @@ class TestFailure:
 
         assert not store.folder.exists()
 
-    @pytest.mark.parametrize("when", ["genpkey", "req"])
+    @pytest.mark.parametrize("half_way", [False, True])
     @pytest.mark.parametrize("old", ["expired", "broken", None])
-    def test_openssl_fails_half_way(self, store, when, old):
+    def test_openssl_fails(self, store, half_way, old):
         if old == "expired":
             write(store.folder / "a_test.crt", ours(names=NAMES, end=NOW - DAY / 2))
             write(store.folder / "a_test.key", KEY)
@@ -297,9 +303,9 @@ class TestFailure:
 
         class Failing(FastOpenssl):
             def run(self, *arguments, folder, timeout_s=0):
-                if arguments[0] == when or old == "expired":
-                    raise OpensslError("no luck")
-                return super().run(*arguments, folder=folder)
+                if half_way:
+                    super().run(*arguments, folder=folder)
+                raise OpensslError("no luck")
 
         before = {p.name: p.read_bytes() for p in store.folder.iterdir()} if old else {}
         with pytest.raises(OpensslError, match="no luck"):

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from openssl_serve.certs.profile import KeyType
@@ -15,8 +17,9 @@ UNPORTABLE = {
 def every_step():
     issuer = Issuer("/ca.crt", "/ca.key")
     return [
-        *(commands.new_key(kind.value) for kind in KeyType),
+        *(commands.self_signed("ca", 9, "0x1", new_key=kind.value) for kind in KeyType),
         commands.self_signed("self_signed", 397, "0x1"),
+        commands.new_request(new_key="p256"),
         commands.new_request(),
         commands.sign(issuer, "leaf", 397, "0x1"),
     ]
@@ -25,7 +28,9 @@ def every_step():
 @pytest.mark.parametrize("step", every_step(), ids=lambda step: " ".join(step.arguments[:4]))
 def test_only_what_every_flavour_knows(step):
     assert not UNPORTABLE & set(step.arguments)
-    assert step.arguments[-2:] == ("-out", step.makes)
+    assert step.arguments[-2:] == ("-out", step.makes[-1])
+    options = dict(itertools.pairwise(step.arguments))
+    assert step.makes[:-1] == ((options["-keyout"],) if "-newkey" in options else ())
     assert not any("pass" in word for word in step.arguments)
 
 
