@@ -1,17 +1,16 @@
-"""The Python API, and where certificates meet the server; the command line is built on it too."""
+"""Where certificates meet the server; the command line and the Python API are built on it."""
 
 import contextlib
 import gc
 import itertools
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
-from openssl_serve.certs.facts import CertificateFacts
-from openssl_serve.certs.profile import CertificateProfile
+from openssl_serve.certs.certificate import Certificate
+from openssl_serve.certs.profile import DEFAULT_DAYS, CertificateProfile, KeyType
 from openssl_serve.certs.store import Kept, Store
 from openssl_serve.errors import InvalidHostError, UsageError
 from openssl_serve.handlers.authorities import Authorities
@@ -21,7 +20,7 @@ from openssl_serve.handlers.folder import Folder, FolderOptions
 from openssl_serve.handlers.redirect import RedirectToHttps, RefusePlain
 from openssl_serve.handlers.site import Site
 from openssl_serve.hosts import Address, Host, parse_host
-from openssl_serve.live_contexts import OnDemandContexts, choices, following
+from openssl_serve.live_contexts import Loadable, OnDemandContexts, choices, following
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.paths import data_folder
 from openssl_serve.renewal import LOOK_S, Renewal
@@ -45,40 +44,11 @@ __all__ = [
     "ensure_certificate",
     "load_certificate",
     "make_server",
-    "running_server",
     "serve_until_signal",
 ]
 
 DEFAULT_ADDRESS = Address("127.0.0.1", 8080)
 """This machine only: what is being developed is nobody else's to see."""
-
-
-class Certificate(Protocol):
-    """A certificate and its key in files, with what is in them."""
-
-    @property
-    def cert_path(self) -> Path:
-        """The certificate, then its chain if it has one; PEM."""
-
-    @property
-    def key_path(self) -> Path:
-        """The private key; PEM."""
-
-    @property
-    def facts(self) -> CertificateFacts:
-        """What is in the certificate."""
-
-    @property
-    def made_because(self) -> str | None:
-        """Why it had to be made now; None when it was there."""
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Faults that clients will notice, and that do not stop a server."""
-
-    @property
-    def password(self) -> str | None:
-        """What the key is encrypted with, if it is."""
 
 
 class PlainHttp(StrEnum):
@@ -93,8 +63,9 @@ class PlainHttp(StrEnum):
 class ServerOptions:
     """How a server listens and answers."""
 
-    address: Address = DEFAULT_ADDRESS
-    """Port 0 takes any free one. Sockets that systemd hands over come before it."""
+    address: Address | None = None
+    """Port 0 takes any free one. None is DEFAULT_ADDRESS, and any free port for running_server.
+    Sockets that systemd hands over come before it."""
     socket_path: Path | None = None
     """A Unix socket to listen on instead."""
     socket_mode: int | None = None
@@ -125,16 +96,33 @@ class ServerOptions:
 
 
 def ensure_certificate(
-    *hosts: str | Host, folder: Path | None = None, openssl: str | None = None
+    *hosts: str | Host,
+    folder: str | os.PathLike[str] | None = None,
+    days: int = DEFAULT_DAYS,
+    key_type: KeyType | None = None,
+    openssl: str | None = None,
 ) -> Certificate:
     """Return a good certificate for *hosts* (none: localhost) and this machine's loopback names.
 
-    The one kept in *folder* (the user's data folder) if it will do, else a new one, made by the
-    program *openssl* (the first in PATH). Raises OpensslServeError.
+    The one kept in *folder* (the user's data folder) if it will do, else a new one, valid for
+    *days* and made by the program *openssl* (the first in PATH). Issued by the local CA of the
+    folder if it has one, else self-signed. *key_type* None is what is kept, or P-256.
+
+    Raises UsageError for what no client would accept, StoreError when the folder cannot be used,
+    OpensslError when a new one is needed and cannot be made.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     made = ensure_certificate("my.dev.local", folder=name)
+    ...     again = ensure_certificate("my.dev.local", folder=name)
+    >>> made.cert_path.name, made.facts.names
+    ('my_dev_local.crt', ('my.dev.local', 'localhost', '127.0.0.1', '::1'))
+    >>> made.made_because, again.made_because
+    ('no certificate yet', None)
     """
-    return Store(folder or data_folder()).ensure(
-        CertificateProfile.for_server(hosts), openssl=Openssl(openssl)
-    )
+    profile = CertificateProfile.for_server(hosts, days=days, key_type=key_type)
+    where = Path(folder).absolute() if folder else data_folder()
+    return Store(where).ensure(profile, openssl=Openssl(openssl))
 
 
 def load_certificate(
@@ -151,7 +139,7 @@ def load_certificate(
 
 def make_server(
     root: Path,
-    certificate: Certificate | Sequence[Certificate],
+    certificate: Loadable | Sequence[Loadable],
     options: ServerOptions | None = None,
     *,
     write_log: Callable[[str], object] = lambda _text: None,
@@ -187,7 +175,7 @@ def make_server(
     listeners = inherited() or (
         open_unix(options.socket_path, options.socket_mode)
         if options.socket_path
-        else open_tcp(options.address)
+        else open_tcp(options.address or DEFAULT_ADDRESS)
     )
     server = PolyglotServer(
         listeners,
@@ -204,7 +192,7 @@ def make_server(
 
 
 def _contexts(
-    certificates: Sequence[Certificate], options: ServerOptions, tell: Callable[[str], None]
+    certificates: Sequence[Loadable], options: ServerOptions, tell: Callable[[str], None]
 ) -> ContextProvider:
     first = certificates[0]
     if isinstance(first, Kept) and first.authority is not None and options.allow_hosts:
@@ -254,30 +242,7 @@ def serve_until_signal(
     tell_service_manager("STOPPING=1")
 
 
-@contextlib.contextmanager
-def running_server(
-    root: Path,
-    *hosts: str,
-    certificate: Certificate | None = None,
-    options: ServerOptions | None = None,
-) -> Iterator[PolyglotServer]:
-    """Serve the folder *root* from a thread, on a free port unless *options* name one.
-
-    `server.address` is where it answers. Raises what ensure_certificate and make_server raise.
-    """
-    certificate = certificate or ensure_certificate(*hosts)
-    options = options or ServerOptions(Address("127.0.0.1", 0), log_format=LogFormat.NONE)
-    with make_server(root, certificate, options) as server:
-        thread = threading.Thread(target=server.serve_forever, name="openssl-serve", daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def _hosts_of(certificate: Certificate) -> Iterable[Host]:
+def _hosts_of(certificate: Loadable) -> Iterable[Host]:
     for name in certificate.facts.names:
         # A certificate of the user's may hold names that we would not put into one.
         with contextlib.suppress(InvalidHostError):

@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from openssl_serve.errors import CertificateError, InvalidHostError
 from openssl_serve.hosts import Host, parse_host
-from openssl_serve.server.contexts import (
-    ContextProvider,
-    ReloadingContext,
-    SniContexts,
-    make_context,
-)
+from openssl_serve.server.contexts import ContextProvider, ReloadingContext, SniContexts
+from openssl_serve.tls import server_context
 
 if TYPE_CHECKING:
     from openssl_serve.certs.facts import CertificateFacts
@@ -55,7 +51,7 @@ def following(certificate: Loadable, tell: Callable[[str], None]) -> ReloadingCo
     cert_path, key_path = certificate.cert_path, certificate.key_path
     try:
         return ReloadingContext(
-            lambda: make_context(cert_path, key_path, lambda: certificate.password or ""),
+            lambda: server_context(cert_path, key_path, lambda: certificate.password or ""),
             (cert_path, key_path),
             tell,
         )

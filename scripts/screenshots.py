@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from openssl_serve.api import ensure_certificate, running_server
+from openssl_serve import ensure_certificate, running_server
 
 PICTURES = Path(__file__).with_name("screenshots")
 HOST = "my.dev.local"

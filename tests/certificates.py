@@ -145,6 +145,25 @@ def handshake(cert: Path, key: Path, host: str, ca: Path | None = None) -> dict:
         thread.join()
 
 
+def shake_hands(server, client, name="a.test"):
+    """Both ends in memory: what the client sees, or the error of either."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client.wrap_bio(to_client, to_server, server_hostname=name),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    errors = []
+    for _ in range(4):
+        for end in ends:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLError as error:
+                errors.append(error)
+    return ends[0], errors
+
+
 def profile(*hosts: str, **options) -> CertificateProfile:
     return CertificateProfile.for_server(hosts, **options)
 

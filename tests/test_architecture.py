@@ -9,11 +9,11 @@ PACKAGE = Path(__file__).parent.parent / "openssl_serve"
 
 FLOORS = [
     ["errors", "hosts", "sniff", "http1", "pages"],
-    ["paths", "openssl", "tools"],
+    ["paths", "openssl", "tools", "tls"],
     ["certs", "trust"],
     ["server"],
     ["handlers"],
-    ["renewal", "live_contexts", "api"],
+    ["renewal", "live_contexts", "api", "local_ca", "running"],
     ["__init__", "__main__", "cli", "pytest_plugin"],
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -23,7 +23,7 @@ NEIGHBOURS = {
     ("hosts", "errors"), ("http1", "errors"), ("http1", "hosts"),
     ("pages", "errors"), ("pages", "http1"),
     ("openssl", "paths"), ("openssl", "tools"), ("trust", "certs"),
-    ("api", "renewal"), ("api", "live_contexts"),
+    ("api", "renewal"), ("api", "live_contexts"), ("running", "api"),
     ("__main__", "cli"), ("cli", "__init__"), ("pytest_plugin", "__init__"),
 }  # fmt: skip
 

@@ -2,9 +2,10 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.facts import CertificateFacts, read_chain, read_file
 from openssl_serve.certs.keys import check_pair, read_key_block
 from openssl_serve.errors import CertificateError, KeyMismatchError
@@ -12,17 +13,11 @@ from openssl_serve.paths import expand
 
 
 @dataclass(frozen=True, slots=True)
-class Custom:
-    """A pair of the user's, proven to load. `warnings` are faults that do not stop a server."""
+class Custom(Certificate):
+    """A pair of the user's, proven to load."""
 
-    cert_path: Path
-    key_path: Path
-    facts: CertificateFacts
-    chain: tuple[CertificateFacts, ...]
+    chain: tuple[CertificateFacts, ...] = ()
     """What the file holds after the leaf."""
-    password: str | None = field(default=None, repr=False)
-    warnings: tuple[str, ...] = ()
-    made_because: None = None
 
 
 def load_custom(cert: Path, key: Path, password: Callable[[], str | None] = lambda: None) -> Custom:
@@ -51,7 +46,8 @@ def load_custom(cert: Path, key: Path, password: Callable[[], str | None] = lamb
             f"of {len(chain) + 1}",
             *error.hints,
         ) from error
-    return Custom(cert, key, facts, tuple(chain), secret, tuple(_warnings(cert, key, facts)))
+    warnings = tuple(_warnings(cert, key, facts))
+    return Custom(cert, key, facts, None, secret, warnings, chain=tuple(chain))
 
 
 def _place_of_leaf(found: list[CertificateFacts]) -> int | None:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from openssl_serve.certs import authority as authorities
 from openssl_serve.certs.authority import Authority
+from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.folder import Folder
 from openssl_serve.certs.judgement import Verdict, is_ours, judge, renewed, wanted_shape
@@ -23,19 +24,8 @@ from openssl_serve.openssl.binary import Openssl
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A pair in the data folder. `made_because` None: it was there and good."""
-
-    cert_path: Path
-    key_path: Path
-    facts: CertificateFacts
-    made_because: str | None = None
-    password: None = None
-    """Kept keys are not encrypted: a server has to start without anybody there."""
-    warnings: tuple[str, ...] = ()
-    """What a pair of the user's may have; ours has none."""
-    authority: Authority | None = None
-    """The local CA that issued it; None when it is self-signed."""
+class Kept(Certificate):
+    """A pair in the data folder. Its key is not encrypted: a server starts with nobody there."""
 
     @property
     def host(self) -> Host:
@@ -53,18 +43,14 @@ class Kept:
         """From its first second to its last."""
         return (self.facts.not_after - self.facts.not_before).days
 
-    @property
-    def ca_path(self) -> Path:
-        """What a client has to trust for it."""
-        return self.authority.cert_path if self.authority else self.cert_path
-
 
 class Store:
-    """The certificates in one data folder."""
+    """The certificates in one data folder; the local CA is there too, or in *ca_folder*."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, ca_folder: Path | None = None) -> None:
         self._folder = Folder(folder)
         self._pairs = Pairs(self._folder)
+        self._ca_pairs = Pairs(Folder(ca_folder)) if ca_folder else self._pairs
 
     @property
     def folder(self) -> Path:
@@ -172,13 +158,13 @@ class Store:
 
     def find_authority(self) -> Authority | None:
         """The local CA; None when there is none. Raises CertificateError."""
-        return authorities.find(self._pairs)
+        return authorities.find(self._ca_pairs)
 
     def ensure_authority(
         self, *, permitted: tuple[Subtree, ...] = (), openssl: Openssl | None = None
     ) -> Authority:
         """The local CA, made now if there is none; it may then issue for *permitted* alone."""
-        return authorities.ensure(self._pairs, openssl or Openssl(), permitted)
+        return authorities.ensure(self._ca_pairs, openssl or Openssl(), permitted)
 
     def renew_authority(self, openssl: Openssl | None = None) -> Authority:
         """The same local CA with ten more years: same name, same key, same constraints.
@@ -186,7 +172,7 @@ class Store:
         Whatever it issued stays valid, also for clients that trust only the one before.
         Raises StoreError when there is none.
         """
-        return authorities.renew(self._pairs, openssl or Openssl())
+        return authorities.renew(self._ca_pairs, openssl or Openssl())
 
     def _settle(self) -> None:
         """Finish what a killed process has begun, if that may be done."""

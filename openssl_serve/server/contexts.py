@@ -6,10 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-# Mozilla's "intermediate" profile (wiki.mozilla.org/Security/Server_Side_TLS), the part of
-# TLS 1.2 with forward secrecy and AEAD; TLS 1.3 has its own three suites.
-TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
-
 
 class ContextProvider(Protocol):
     """Where the server gets the context for each new connection."""
@@ -115,26 +111,6 @@ class ReloadingContext(ReadyContext):
             else:
                 state.append((status.st_ino, status.st_mtime_ns, status.st_size))
         return state
-
-
-def make_context(
-    cert_path: Path, key_path: Path, password: Callable[[], str] | None = None
-) -> ssl.SSLContext:
-    """Return a server context for TLS 1.2 and later; ALPN offers http/1.1.
-
-    Raises OSError (ssl.SSLError among them) when the pair cannot be loaded.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(TLS12_CIPHERS)
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    # One ticket resumes any number of connections, for each brings the next; OpenSSL's second one
-    # costs every new connection 15 % of its handshake.
-    context.num_tickets = 1
-    context.set_alpn_protocols(["http/1.1"])
-    # Without a password callback OpenSSL would ask on the terminal, in its own words.
-    context.load_cert_chain(cert_path, key_path, password or (lambda: ""))
-    return context
 
 
 class SniContexts(ReadyContext):

@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from openssl_serve import api
+from openssl_serve import api, running_server
 from openssl_serve.certs.profile import CertificateProfile, Shape
 from openssl_serve.certs.store import Store
 from openssl_serve.hosts import Address, parse_host
@@ -44,7 +44,7 @@ def server(store, site):
         allow_hosts=(parse_host("*.localhost", any_wildcard=True), parse_host("one.test")),
         log_format=api.LogFormat.NONE,
     )
-    with api.running_server(site, certificate=kept, options=options) as running:
+    with running_server(site, certificate=kept, options=options) as running:
         yield running
 
 

@@ -24,7 +24,7 @@ SOURCES = {
 
 ISSUE = """
 import openssl_serve, pathlib
-from openssl_serve.api import ensure_certificate
+from openssl_serve import ensure_certificate
 from openssl_serve.openssl import template
 print(pathlib.Path(openssl_serve.__file__).parent)
 print(ensure_certificate("my.dev.local").cert_path)
@@ -175,7 +175,7 @@ class TestInstalled:
 
 PAGES = """
 import http.client, ssl, pathlib
-from openssl_serve.api import running_server
+from openssl_serve import running_server
 with running_server(pathlib.Path()) as server:
     for path in "/", "/absent":
         client = http.client.HTTPSConnection(

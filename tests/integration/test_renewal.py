@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from openssl_serve import api
+from openssl_serve import api, running_server
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.profile import CertificateProfile
 from openssl_serve.certs.store import Store
@@ -48,7 +48,7 @@ def test_a_certificate_that_is_due_is_renewed_while_serving(store, kept, tmp_pat
     root = tmp_path / "site"
     root.mkdir()
     options = api.ServerOptions(Address("127.0.0.1", 0), renewal_look_s=0.0)
-    with api.running_server(root, certificate=kept, options=options) as server:
+    with running_server(root, certificate=kept, options=options) as server:
         first = presented(server)
         end = time.monotonic() + DEADLINE_S
         while presented(server) == first:

@@ -1,16 +1,16 @@
 import ssl
 
 import pytest
-from certificates import KEY, ours, write
+from certificates import KEY, ours, shake_hands, write
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from openssl_serve.server.contexts import (
     FixedContext,
     ReloadingContext,
-    make_context,
     refusal,
     system_verdict,
 )
+from openssl_serve.tls import server_context
 
 
 @pytest.fixture
@@ -19,63 +19,17 @@ def files(tmp_path):
     return cert, write(tmp_path / "a.key", KEY)
 
 
-def handshake(server, client, name="a.test"):
-    """Both ends in memory: what the client sees, or the error of either."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = [
-        client.wrap_bio(to_client, to_server, server_hostname=name),
-        server.wrap_bio(to_server, to_client, server_side=True),
-    ]
-    errors = []
-    for _ in range(4):
-        for end in ends:
-            try:
-                end.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-            except ssl.SSLError as error:
-                errors.append(error)
-    return ends[0], errors
-
-
 def trusting(cert):
     return ssl.create_default_context(cafile=str(cert))
 
 
-def test_a_context_speaks_tls_1_2_and_1_3_with_forward_secrecy(files):
-    context = make_context(*files)
-
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-    for cipher in context.get_ciphers():
-        assert cipher["name"].startswith(("TLS_", "ECDHE-")), cipher
-        assert cipher["aead"]
-    client, errors = handshake(context, trusting(files[0]))
-    assert errors == []
-    assert client.version() == "TLSv1.3"
-
-
-@pytest.mark.parametrize("missing", [0, 1])
-def test_a_pair_that_cannot_be_loaded_is_an_os_error(files, missing):
-    files[missing].unlink()
-
-    with pytest.raises(OSError, match="No such file"):
-        make_context(*files)
-
-
-def test_an_encrypted_key_does_not_ask_on_the_terminal(files):
-    write(files[1], KEY, password="secret word")
-
-    with pytest.raises(ssl.SSLError):
-        make_context(*files)
-    assert make_context(files[0], files[1], lambda: "secret word")
-
-
 def alerts(server, client, name="a.test"):
-    return [line for error in handshake(server, client, name)[1] if (line := refusal(error))]
+    errors = shake_hands(server, client, name)[1]
+    return [line for error in errors if (line := refusal(error))]
 
 
 def test_a_client_that_does_not_know_the_issuer_is_understood(files):
-    (line,) = alerts(make_context(*files), ssl.create_default_context())
+    (line,) = alerts(server_context(*files), ssl.create_default_context())
 
     assert "refused the certificate" in line
     assert "\n" not in line
@@ -85,7 +39,7 @@ def test_a_client_with_nothing_in_common_is_understood(files):
     client = trusting(files[0])
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     client.set_ciphers("ECDHE-ECDSA-AES128-SHA256")
-    server = make_context(*files)
+    server = server_context(*files)
 
     assert "shares no cipher suite with this server" in alerts(server, client)
 
@@ -96,7 +50,7 @@ def test_what_nobody_could_learn_from_is_not_told(error):
 
 
 def test_the_verdict_of_this_system_is_that_of_a_real_client(files, monkeypatch):
-    context = make_context(*files)
+    context = server_context(*files)
 
     assert "self" in (system_verdict(context, "a.test") or "")
     monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
@@ -105,7 +59,7 @@ def test_the_verdict_of_this_system_is_that_of_a_real_client(files, monkeypatch)
 
 
 def test_a_fixed_context_is_always_the_same(files):
-    context = make_context(*files)
+    context = server_context(*files)
     fixed = FixedContext(context)
     fixed.reload()
 
@@ -119,7 +73,7 @@ class Reloading:
         self.now = 0.0
         self.told: list[str] = []
         self.context = ReloadingContext(
-            lambda: make_context(*files), files, self.told.append, lambda: self.now
+            lambda: server_context(*files), files, self.told.append, lambda: self.now
         )
 
     def later(self):
@@ -135,7 +89,7 @@ def test_a_new_pair_is_used_after_the_next_look(files):
     assert reloading.context.current() is first
     second = reloading.later()
     assert second is not first
-    assert handshake(second, trusting(files[0]), "b.test")[1] == []
+    assert shake_hands(second, trusting(files[0]), "b.test")[1] == []
     assert reloading.later() is second
     assert len(reloading.told) == 1
 

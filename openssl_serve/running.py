@@ -1,0 +1,84 @@
+"""A server beside the program that wants it: in a thread, for as long as a `with` block lasts."""
+
+import contextlib
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from openssl_serve.api import ServerOptions, ensure_certificate, make_server
+from openssl_serve.certs.certificate import Certificate
+from openssl_serve.hosts import Address, parse_host
+from openssl_serve.server.polyglot import PolyglotServer
+
+__all__ = ["RunningServer", "running_server"]
+
+ANY_PORT = Address("127.0.0.1", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that answers, and what its clients need to know of it."""
+
+    server: PolyglotServer
+    certificate: Certificate
+
+    @property
+    def address(self) -> Address:
+        """The host and port that it listens on."""
+        return self.server.address
+
+    @property
+    def url(self) -> str:
+        """Its https URL, with a slash at the end, for a client on this machine."""
+        host, port = self.address
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        names = [parse_host(host), parse_host("localhost")]
+        # A certificate that was made for other names has neither, as some tests want it.
+        name = next((name for name in names if self.certificate.facts.covers(name)), names[0])
+        return f"https://{name.in_url}:{port}/"
+
+    def client_context(self) -> ssl.SSLContext:
+        """Return a client's context that trusts this server's certificate, and nothing else."""
+        return self.certificate.client_context()
+
+
+@contextlib.contextmanager
+def running_server(
+    target: Path,
+    *hosts: str,
+    certificate: Certificate | None = None,
+    options: ServerOptions | None = None,
+    write_log: Callable[[str], object] = lambda _text: None,
+) -> Iterator[RunningServer]:
+    """Serve *target* from a thread, on a free port of 127.0.0.1 unless *options* name an address.
+
+    With *certificate*, or else the kept one for *hosts*. It answers from the first line of the
+    `with` block on; at its end, whatever is still being sent is cut. *write_log* gets whole lines.
+    Raises what ensure_certificate and make_server raise.
+
+    >>> import tempfile, urllib.request
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     root = Path(name, "site")
+    ...     root.mkdir()
+    ...     _ = (root / "hello.txt").write_text("hello")
+    ...     certificate = ensure_certificate("my.dev.local", folder=Path(name, "kept"))
+    ...     with running_server(root, certificate=certificate) as server:
+    ...         url, context = server.url + "hello.txt", server.client_context()
+    ...         with urllib.request.urlopen(url, context=context, timeout=10) as response:
+    ...             response.read()
+    b'hello'
+    """
+    certificate = certificate or ensure_certificate(*hosts)
+    options = options or ServerOptions()
+    if options.address is None:
+        options = replace(options, address=ANY_PORT)
+    with make_server(target, certificate, options, write_log=write_log) as server:
+        thread = threading.Thread(target=server.serve_forever, name="openssl-serve", daemon=True)
+        thread.start()
+        try:
+            yield RunningServer(server, certificate)
+        finally:
+            server.shutdown()
+            thread.join()

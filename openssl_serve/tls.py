@@ -1,0 +1,69 @@
+"""TLS contexts from files: how a server offers a certificate, and how a client comes to trust one.
+
+Which certificate, and when it is loaded anew, is decided elsewhere (server/contexts.py, certs/).
+"""
+
+import contextlib
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from openssl_serve.errors import CertificateError
+
+# Mozilla's "intermediate" profile (wiki.mozilla.org/Security/Server_Side_TLS), the part of
+# TLS 1.2 with forward secrecy and AEAD; TLS 1.3 has its own three suites.
+TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
+
+
+def server_context(
+    cert_path: Path, key_path: Path, password: Callable[[], str] | None = None
+) -> ssl.SSLContext:
+    """Return a server context for TLS 1.2 and later; ALPN offers http/1.1.
+
+    Raises OSError (ssl.SSLError among them) when the pair cannot be loaded.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(TLS12_CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    # One ticket resumes any number of connections, for each brings the next; OpenSSL's second one
+    # costs every new connection 15 % of its handshake.
+    context.num_tickets = 1
+    context.set_alpn_protocols(["http/1.1"])
+    # Without a password callback OpenSSL would ask on the terminal, in its own words.
+    context.load_cert_chain(cert_path, key_path, password or (lambda: ""))
+    return context
+
+
+def client_context(trusted: Path) -> ssl.SSLContext:
+    """Return a client's context that trusts the certificates in the file *trusted* and no other.
+
+    Raises CertificateError when they cannot be loaded.
+    """
+    with _loading(trusted):
+        context = ssl.create_default_context(cafile=trusted)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def trust(context: ssl.SSLContext, trusted: Path) -> None:
+    """Have the client's *context* trust the certificates in the file *trusted* as well.
+
+    Raises CertificateError when they cannot be loaded.
+    """
+    with _loading(trusted):
+        context.load_verify_locations(trusted)
+    # A pair of the user's may be a leaf without its issuer; trusted, it is an anchor all the same
+    # (RFC 5280 section 6.1). Python's own default from 3.13 on.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+@contextlib.contextmanager
+def _loading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # OpenSSL's own words: "NO_CERTIFICATE_OR_CRL_FOUND".
+        reason = error.reason.replace("_", " ") if isinstance(error, ssl.SSLError) else None
+        why = (reason or error.strerror or str(error)).lower()
+        raise CertificateError(f"{path}: cannot be loaded: {why}") from error
