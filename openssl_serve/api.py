@@ -73,6 +73,8 @@ class ServerOptions:
     plain_http: PlainHttp = PlainHttp.REDIRECT
     allow_hosts: tuple[Host, ...] = ()
     """Names to answer for besides those in the certificate."""
+    offer_anchor: bool = False
+    """Whether plain HTTP has a page with what clients have to trust (handlers/anchor.py)."""
     folder: FolderOptions = field(default_factory=FolderOptions)
     decorations: Decorations = field(default_factory=Decorations)
     auth: Credentials | None = None
@@ -171,6 +173,11 @@ def make_server(
         PlainHttp.SERVE: site.handler(secure=False),
         PlainHttp.REFUSE: RefusePlain(),
     }
+    if options.offer_anchor:
+        from openssl_serve.anchors import offering  # noqa: PLC0415  seldom wanted
+
+        handler = plain[options.plain_http]
+        plain[options.plain_http] = offering(handler, authorities, certificates[0], log.note)
     contexts = _contexts(certificates, options, log.note)
     listeners = inherited() or (
         open_unix(options.socket_path, options.socket_mode)

@@ -287,6 +287,7 @@ def serve(root: Path, pair: Pair) -> Iterator[Serve]:
             auth: Any = None,
             plain_http: api.PlainHttp = api.PlainHttp.REDIRECT,
             allow_hosts: Sequence[Any] = (),
+            offer_anchor: bool = False,
             log_format: api.LogFormat = api.LogFormat.TEXT,
             certificate: Pair = pair,
             address: api.Address = api.Address("127.0.0.1", 0),  # noqa: B008  a tuple
@@ -297,6 +298,7 @@ def serve(root: Path, pair: Pair) -> Iterator[Serve]:
                 address=address,
                 plain_http=plain_http,
                 allow_hosts=tuple(allow_hosts),
+                offer_anchor=offer_anchor,
                 folder=folder or FolderOptions(),
                 decorations=decorations or api.Decorations(),
                 auth=auth,

@@ -16,6 +16,7 @@ from openssl_serve.http1.request import Peer, RequestParser
 # What each server sends, by name: the method, the bytes over plain HTTP or TLS, the status.
 LARGE = "/large.bin"
 PAGE = b"Accept: text/html"
+ANCHOR = "/.well-known/openssl-serve/"
 EXCHANGES = {
     "file": ("tls", request("/a.txt"), 200),
     "large file": ("tls", request(LARGE), 200),
@@ -52,6 +53,18 @@ EXCHANGES = {
     "redirect": ("plain", request("/x"), 301),
     "redirect of head": ("plain", request("/x", method=b"HEAD"), 301),
     "redirect of a post": ("plain", request("/x", b"Content-Length: 0", method=b"POST"), 308),
+    "anchor, as a page": ("offers", request(ANCHOR, PAGE), 200),
+    "anchor, as text": ("offers", request(ANCHOR), 200),
+    "anchor, head": ("offers", request(ANCHOR, PAGE, method=b"HEAD"), 200),
+    "anchor in DER": ("offers", request(f"{ANCHOR}openssl-serve.crt"), 200),
+    "anchor in PEM": ("offers", request(f"{ANCHOR}openssl-serve.pem"), 200),
+    "anchor for Apple": ("offers", request(f"{ANCHOR}openssl-serve.mobileconfig"), 200),
+    "anchor, to the slash": ("offers", request(ANCHOR.rstrip("/")), 301),
+    "anchor, not allowed": (
+        "offers",
+        request(ANCHOR, b"Content-Length: 0", method=b"POST"),
+        405,
+    ),
     "plain refused": ("refuse", request("/x"), 426),
     "HTTP/1.0": ("tls", request("/a.txt", version=b"1.0"), 200),
     "HTTP/1.0 kept": ("tls", request("/a.txt", b"Connection: keep-alive", version=b"1.0"), 200),
@@ -75,6 +88,7 @@ def servers(serve, root):
     return {
         "tls": normal.tls,
         "plain": normal.plain,
+        "offers": serve(offer_anchor=True).plain,
         "refuse": serve(plain_http=api.PlainHttp.REFUSE).plain,
     }
 

@@ -20,6 +20,11 @@ STATUSES = (
 
 TEXTS = {"listing": ["title", "crumbs", "heads", "up", "rows", "whole", "notice", "count"]}
 TEXTS["error"] = ["status", "phrase", "message", "advice"]
+TEXTS["anchor"] = [
+    "host", "name", "ends", "fingerprint", "what", "danger", "notices", "places", "base",
+    "firefox", "firefox_linux", "ios_never", "ios_hidden", "android_never", "android_hidden",
+    *(f"{device}_open" for device in ("ios", "android", "macos", "windows", "linux")),
+]  # fmt: skip
 
 
 def fields_of(response: Response) -> dict[str, str]:

@@ -1,0 +1,89 @@
+"""The trust anchor of a running server, read from its files whenever a device asks for it."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from openssl_serve.certs.anchor import Anchor, anchor_of
+from openssl_serve.certs.clients import client_verdicts
+from openssl_serve.certs.store import Kept
+from openssl_serve.errors import CertificateError, InvalidHostError
+from openssl_serve.handlers.anchor import CERTIFICATE, PEM, PROFILE, Offer, OffersAnchor
+from openssl_serve.handlers.authorities import Authorities
+from openssl_serve.hosts import Host, parse_host
+from openssl_serve.live_contexts import Loadable
+from openssl_serve.paths import data_folder
+from openssl_serve.server.handling import Handler
+
+_ON_DEVICES = ("Chrome, Edge", "Firefox", "Safari, iPhone, iPad", "Android")
+"""Of the families that are judged, those that somebody opens the page with."""
+
+
+class LiveOffer:
+    """What is to be trusted for the certificate at *cert*, which may be renewed or replaced.
+
+    *data* is where a local CA may be. When it has become another than at first, *tell* is told
+    its fingerprint, for whoever compares it.
+    """
+
+    def __init__(self, cert: Path, data: Path, tell: Callable[[str], None]) -> None:
+        self._cert = cert
+        self._data = data
+        self._tell = tell
+        self._last = self._read()
+
+    def __call__(self) -> Offer | None:
+        """Return it as it is now; blocks for as long as it takes to read some small files."""
+        # Files that cannot be read are being replaced, or were broken by hand: what was offered
+        # before still is what the server uses.
+        with suppress(CertificateError):
+            found = self._read()
+            if found and self._last and found.der != self._last.der:
+                sha256 = found.facts.fingerprint
+                self._tell(f"there is another certificate to trust now, SHA-256 {sha256}")
+            self._last = found
+        return offer_of(self._last) if self._last else None
+
+    def _read(self) -> Anchor | None:
+        return anchor_of(self._cert, self._data)
+
+
+def offering(
+    handler: Handler, authorities: Authorities, certificate: Loadable, tell: Callable[[str], None]
+) -> Handler:
+    """Return *handler* with what is to be trusted for *certificate* offered before it.
+
+    Raises CertificateError when that cannot be read now.
+    """
+    kept = isinstance(certificate, Kept)
+    data = certificate.cert_path.parent if kept else data_folder()
+    return OffersAnchor(handler, authorities, LiveOffer(certificate.cert_path, data, tell))
+
+
+def offer_of(anchor: Anchor) -> Offer:
+    """Return *anchor* in all its forms, with what is true of it."""
+    facts, server = anchor.facts, anchor.server
+    return Offer(
+        name=anchor.name,
+        fingerprint=facts.fingerprint,
+        ends=f"{facts.not_after:%Y-%m-%d}",
+        forms={CERTIFICATE: anchor.der, PEM: anchor.pem, PROFILE: anchor.mobileconfig},
+        hosts=tuple(_hosts(server.names)),
+        is_shared=server != facts,
+        can_sign=facts.is_ca,
+        permitted=facts.extensions.permitted,
+        refusals={
+            verdict.family: verdict.because
+            for verdict in client_verdicts(server, facts)
+            if verdict.because and verdict.family in _ON_DEVICES
+        },
+    )
+
+
+def _hosts(names: tuple[str, ...]) -> list[Host]:
+    hosts = []
+    for name in names:
+        # A certificate of the user's may hold names that we would not put into one.
+        with suppress(InvalidHostError):
+            hosts.append(parse_host(name))
+    return hosts
