@@ -126,6 +126,12 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         render.drop_results()
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        # A full disk behind stdout; whoever opens a file says what is wrong with it.
+        render.drop_results()
+        why = (error.strerror or str(error)).lower()
+        render.error(f"{error.filename or 'standard output'}: {why}")
+        return 1
     except typer.TyperException as error:
         render.usage_error(error)
         return 2
