@@ -30,4 +30,7 @@ class Limits:
     max_discarded_body: int = 262_144
     """Bytes of an unwanted request body that are read to keep the connection."""
     threads: int = 8
-    """Of the pool for what may block: listings of folders."""
+    """For short work that may block: listings of folders, names to look up."""
+    app_threads: int = 16
+    """Requests that a WSGI app answers at the same time: each has a thread until it is over, an
+    event stream too, of which a browser opens six to one server at the most."""

@@ -98,7 +98,7 @@ class PolyglotServer(socketserver.TCPServer):
         self._open_loop()
 
     def _open_loop(self) -> None:
-        self.pool = Pool(self.limits.threads)
+        self.pool = Pool(self.limits.threads, self.limits.app_threads)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.pool, selectors.EVENT_READ, Watcher(self.pool.deliver))
 
@@ -293,3 +293,5 @@ class PolyglotServer(socketserver.TCPServer):
                 listener.remove()
         self._selector.close()
         self.pool.close()
+        # What threads had left to say.
+        self.log.flush()

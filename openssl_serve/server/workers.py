@@ -81,6 +81,8 @@ class _Parent:
             with draining_on_signals(self._server):
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
                 self._server.serve_forever()
+            self._server.pool.close()
+            self._server.log.flush()
             code = 0
         finally:
             # Not sys.exit: what the parent has open and registered is the parent's to end.
