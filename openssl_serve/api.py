@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.profile import DEFAULT_DAYS, CertificateProfile, KeyType
@@ -16,7 +17,7 @@ from openssl_serve.errors import InvalidHostError, UsageError
 from openssl_serve.handlers.authorities import Authorities
 from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.handlers.decorations import Decorations
-from openssl_serve.handlers.folder import Folder, FolderOptions
+from openssl_serve.handlers.folder import FolderOptions
 from openssl_serve.handlers.redirect import RedirectToHttps, RefusePlain
 from openssl_serve.handlers.site import Site
 from openssl_serve.hosts import Address, Host, parse_host
@@ -31,6 +32,11 @@ from openssl_serve.server.limits import Limits
 from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_service_manager
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.server.signals import draining_on_signals
+from openssl_serve.targets import ContentOptions, Route, content_of
+
+if TYPE_CHECKING:
+    from openssl_serve.handlers.proxy.fields import ProxyOptions
+    from openssl_serve.handlers.proxy.upstream import Upstream
 
 __all__ = [
     "Address",
@@ -75,7 +81,11 @@ class ServerOptions:
     """Names to answer for besides those in the certificate."""
     offer_anchor: bool = False
     """Whether plain HTTP has a page with what clients have to trust (handlers/anchor.py)."""
+    routes: tuple[Route, ...] = ()
+    """What is served elsewhere than the target, by host and path."""
     folder: FolderOptions = field(default_factory=FolderOptions)
+    proxy: "ProxyOptions | None" = None
+    """How requests are passed on to other servers; None for the usual way."""
     decorations: Decorations = field(default_factory=Decorations)
     auth: Credentials | None = None
     """Who may come in; None for everybody. Not together with PlainHttp.SERVE."""
@@ -140,13 +150,15 @@ def load_certificate(
 
 
 def make_server(
-    root: Path,
+    target: "Path | Upstream",
     certificate: Loadable | Sequence[Loadable],
     options: ServerOptions | None = None,
     *,
     write_log: Callable[[str], object] = lambda _text: None,
 ) -> PolyglotServer:
-    """Return a listening server for the folder *root*; `serve_forever` makes it answer.
+    """Return a listening server for *target*; `serve_forever` makes it answer.
+
+    A folder is served; requests to an upstream (`parse_target` reads its URL) are passed on.
 
     Of several certificates each client gets the one that covers the name it asks for, else the
     first. *write_log* gets whole lines.
@@ -157,17 +169,17 @@ def make_server(
     options = options or ServerOptions()
     certificates = certificate if isinstance(certificate, Sequence) else [certificate]
     # The key in use is never served, whatever its name and wherever it is linked from.
-    keys = [each.key_path for each in certificates]
-    folder = Folder(
-        root,
-        hidden=options.folder.hidden,
-        follow_symlinks=options.folder.follow_symlinks,
-        never=(*keys, *options.folder.never),
-    )
+    keys = tuple(each.key_path for each in certificates)
     log = AccessLog(write_log, options.log_format, colour=options.log_colour)
     named = itertools.chain.from_iterable(map(_hosts_of, certificates))
-    authorities = Authorities((*named, *options.allow_hosts))
-    site = Site(folder, authorities, options.folder, options.decorations, options.auth)
+    routed = (route.host for route in options.routes if route.host is not None)
+    authorities = Authorities((*named, *options.allow_hosts, *routed))
+    content = content_of(
+        target,
+        authorities,
+        ContentOptions(options.folder, options.proxy, options.routes, never=keys),
+    )
+    site = Site(content, authorities, options.decorations, options.auth)
     plain: dict[PlainHttp, Handler] = {
         PlainHttp.REDIRECT: RedirectToHttps(authorities),
         PlainHttp.SERVE: site.handler(secure=False),
@@ -191,7 +203,7 @@ def make_server(
         log=log,
         limits=options.limits,
     )
-    site.served_by(server)
+    content.served_by(server)
     server.chores = tuple(
         _renewal(each, options, log.note) for each in certificates if isinstance(each, Kept)
     )

@@ -13,7 +13,7 @@ FLOORS = [
     ["certs", "trust"],
     ["server"],
     ["handlers"],
-    ["renewal", "live_contexts", "anchors", "api", "local_ca", "running"],
+    ["renewal", "live_contexts", "anchors", "api", "local_ca", "running", "targets"],
     ["__init__", "__main__", "cli", "pytest_plugin"],
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -23,7 +23,9 @@ NEIGHBOURS = {
     ("hosts", "errors"), ("http1", "errors"), ("http1", "hosts"),
     ("pages", "errors"), ("pages", "http1"),
     ("openssl", "paths"), ("openssl", "tools"), ("trust", "certs"),
-    ("api", "renewal"), ("api", "live_contexts"), ("api", "anchors"), ("anchors", "live_contexts"), ("running", "api"),
+    ("api", "renewal"), ("api", "live_contexts"), ("running", "api"),
+    ("api", "anchors"), ("api", "targets"),
+    ("anchors", "live_contexts"),
     ("__main__", "cli"), ("cli", "__init__"), ("pytest_plugin", "__init__"),
 }  # fmt: skip
 

@@ -23,11 +23,17 @@ class Banner:
     """Says all from a thread: looking up names must not hold up the first response."""
 
     def __init__(
-        self, server: PolyglotServer, certificates: Sequence[Certificate], root: Path
+        self,
+        server: PolyglotServer,
+        certificates: Sequence[Certificate],
+        target: object,
+        *,
+        qr: bool = False,
     ) -> None:
         self._server = server
         self._certificates = certificates
-        self._root = root
+        self._target = target.resolve() if isinstance(target, Path) else target
+        self._qr = qr
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._say, name="banner", daemon=True)
 
@@ -47,7 +53,7 @@ class Banner:
         addresses = [where for where in self._server.addresses if isinstance(where, Address)]
         answering, absent = split_by_answer(hosts, addresses, self._ended)
         places = ", ".join(map(str, self._server.addresses))
-        self._write([f"serving {self._root.resolve()} on {places}"])
+        self._write([f"serving {self._target} on {places}"])
         try:
             for host, port in answering:
                 if not self._ended.is_set():
@@ -72,6 +78,8 @@ class Banner:
                 continue
             line = f'"{addresses[0].host} {host}"'
             lines.append(f"  {host} does not lead here yet: put the line {line} into /etc/hosts")
+        if self._qr:
+            lines += _invite(addresses, self._certificates[0])
         self._write([*lines, "Ctrl-C ends it"])
 
     def _write(self, lines: list[str]) -> None:
@@ -90,6 +98,15 @@ def _describe(certificate: Certificate) -> list[str]:
         _line("expires", f"{facts.not_after:%Y-%m-%d}, {days} days left"),
         _line("SHA-256", facts.fingerprint),
     ]
+
+
+def _invite(addresses: Sequence[Address], certificate: Certificate) -> list[str]:
+    """Say how a phone gets here; the code in one piece, with no line of the log in it."""
+    from openssl_serve.cli import qr  # noqa: PLC0415  seldom wanted
+
+    found = qr.invitation(addresses, certificate)
+    code = qr.code(found.url) if found.url else []
+    return [*(_line(*each) for each in found.lines), *(["\n".join(code)] if code else [])]
 
 
 def _line(word: str, text: str) -> str:

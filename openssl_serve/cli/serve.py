@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from openssl_serve.cli import folder_options as folder
+from openssl_serve.cli import proxy_options as proxy
 from openssl_serve.cli import render
 from openssl_serve.cli import response_options as response
 from openssl_serve.cli.address_options import file_mode, listening_address, source_of
@@ -36,7 +37,9 @@ def register(app: typer.Typer) -> None:
 
 def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelled out
     ctx: typer.Context,
-    target: Annotated[str, typer.Argument(help="The folder to serve.", show_default=True)] = ".",
+    target: Annotated[
+        str, typer.Argument(help="A folder, or the URL of a server that runs.", show_default=True)
+    ] = ".",
     cert_host: Annotated[
         list[str] | None,
         option("A host of the certificate; repeat for more; A,B for another.  [localhost]",
@@ -72,6 +75,11 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         option("Listen for the whole network, and be known by its addresses.",
                 "--lan", metavar=""),
     ] = False,
+    qr: Annotated[
+        bool,
+        option("Show phones the way in a QR code, and offer them what to trust.",
+                "--qr", metavar=""),
+    ] = False,
     socket: Annotated[
         Path | None, option("Listen on this Unix socket instead.", "--socket", metavar="PATH")
     ] = None,
@@ -95,6 +103,14 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     no_compression: folder.NoCompression = False,
     cache: folder.Cache = None,
     live_reload: folder.LiveReload = False,
+    route: proxy.RouteTo = None,
+    trust_forwarded: proxy.TrustForwarded = False,
+    forwarded: proxy.Forwarded = False,
+    rewrite_host: proxy.RewriteHost = False,
+    rewrite_responses: proxy.RewriteResponses = False,
+    upstream_ca: proxy.UpstreamCa = None,
+    upstream_insecure: proxy.UpstreamInsecure = False,
+    upstream_timeout: proxy.UpstreamTimeout = 300,
     cors: response.Cors = False,
     cross_origin_isolated: response.CrossOriginIsolated = False,
     header: response.Header = None,
@@ -126,13 +142,13 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     password_file = cert_key_password_file
     if not 1 <= workers <= MAX_WORKERS:
         raise UsageError(f"--workers {workers}: from 1 to {MAX_WORKERS} can serve")
-    root = folder_named(target)
-
     # Only now: these bring ssl and the server, and --help needs neither.
     from openssl_serve import api  # noqa: PLC0415
     from openssl_serve.cli.banner import Banner  # noqa: PLC0415
     from openssl_serve.server.lan import any_address, lan_hosts  # noqa: PLC0415
+    from openssl_serve.targets import parse_target  # noqa: PLC0415
 
+    content, routes = parse_target(target), proxy.routes(route)
     if lan and host is None and source_of(ctx, "bind_addr") == "DEFAULT":
         address = address._replace(host=any_address())
     options = api.ServerOptions(
@@ -141,6 +157,19 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         socket_mode=file_mode(socket_mode),
         plain_http=choice(api.PlainHttp, plain_http, "--plain-http"),
         allow_hosts=tuple(parse_host(name, any_wildcard=True) for name in allow_host or ()),
+        offer_anchor=qr,
+        routes=routes,
+        proxy=proxy.proxy_options(
+            trust_forwarded=trust_forwarded,
+            forwarded=forwarded,
+            rewrite_host=rewrite_host,
+            rewrite_responses=rewrite_responses,
+            upstream_ca=upstream_ca,
+            upstream_insecure=upstream_insecure,
+            upstream_timeout=upstream_timeout,
+        )
+        if routes or not isinstance(content, Path)
+        else None,
         folder=folder.folder_options(
             index=index,
             hidden=hidden,
@@ -166,6 +195,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         log_format=choice(api.LogFormat, log_format, "--log-format"),
     )
     groups = host_groups(cert_host)
+    groups[0] += proxy.hosts_of(routes)
     if lan:
         groups[0] += lan_hosts()
     if explain:
@@ -180,28 +210,12 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         certificates = [api.ensure_certificate(*group, openssl=openssl) for group in groups]
     for warning in itertools.chain(*(each.warnings for each in certificates)):
         render.warning(warning)
-    with api.make_server(root, certificates, options, write_log=render.write_log) as server:
-        banner = Banner(server, certificates, root)
+    with api.make_server(content, certificates, options, write_log=render.write_log) as server:
+        banner = Banner(server, certificates, content, qr=qr)
         try:
             api.serve_until_signal(server, banner.start, workers=workers)
         finally:
             banner.stop()
-
-
-def folder_named(target: str) -> Path:
-    """Return the folder *target*; raises UsageError, with what else it may have been."""
-    path = Path(target)
-    if path.is_dir():
-        return path
-    if path.exists():
-        raise UsageError(
-            f'"{shorten(target)}" is a file, and a folder is served',
-            f"serve the folder it is in: openssl-serve {shorten(str(path.parent))}",
-        )
-    raise UsageError(
-        f'there is no folder "{shorten(target)}"',
-        "without a name, this folder is served: openssl-serve",
-    )
 
 
 def choice(kind: type[Choice], text: str, option: str) -> Choice:

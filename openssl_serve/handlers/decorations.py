@@ -5,7 +5,7 @@ decorations cost a later request one comparison of bytes.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from openssl_serve.errors import HttpError, UsageError
@@ -142,14 +142,21 @@ class Decorated:
         return response
 
 
+def _method(values: Mapping[bytes, bytes]) -> bytes:
+    asked = values[b"access-control-request-method"]
+    return asked if re.fullmatch(_TOKEN, asked) else b"GET, HEAD"
+
+
 class Preflighted:
     """Answers what browsers ask before a request of another origin; the rest is for *handler*.
 
     Before a password is asked for: a preflight never carries one (Fetch standard).
     """
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, methods: bytes | None) -> None:
         self._handler = handler
+        # None: only the application knows, so that what is asked for is allowed.
+        self._methods = methods
 
     def __call__(self, request: Request) -> Answer:
         """Answer *request*; Access-Control-Allow-Origin is on every response anyway."""
@@ -161,7 +168,7 @@ class Preflighted:
         ):
             return self._handler(request)
         fields = [
-            (b"Access-Control-Allow-Methods", b"GET, HEAD, OPTIONS"),
+            (b"Access-Control-Allow-Methods", self._methods or _method(values)),
             (b"Access-Control-Max-Age", b"%d" % PREFLIGHT_MAX_AGE_S),
             (b"Vary", b"Access-Control-Request-Headers, Access-Control-Request-Private-Network"),
         ]

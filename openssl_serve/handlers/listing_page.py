@@ -1,7 +1,6 @@
 """The listing as a page: rows, breadcrumbs, links that sort. Works without its script."""
 
 from html import escape
-from urllib.parse import quote_from_bytes
 
 from openssl_serve.handlers.listing import Entry, Order, shown, utc
 from openssl_serve.pages import load
@@ -107,14 +106,16 @@ def _query(order: Order) -> str:
 
 
 def _crumbs(names: list[bytes], host: str, query: str) -> str:
-    """One list item for each folder on the way, the last one as the page's heading."""
-    href, items = "/", []
-    for text, name in [(host, None), *((shown(name), name) for name in names)]:
-        if name is not None:
-            href += quote_from_bytes(name, safe="") + "/"
-        items.append((href + query, f"<bdi>{escape(text)}</bdi>"))
-    links = [f'<li><a href="{href}">{text}</a></li>' for href, text in items[:-1]]
-    return "\n".join([*links, f'<li><h1 id="here" aria-current="page">{items[-1][1]}</h1></li>'])
+    """One list item for each folder on the way, the last one as the page's heading.
+
+    Relative links: the top of the folder may be somewhere below the top of the site.
+    """
+    *above, here = [f"<bdi>{escape(text)}</bdi>" for text in (host, *map(shown, names))]
+    links = [
+        f'<li><a href="{"../" * up}{query}">{text}</a></li>'
+        for up, text in zip(range(len(above), 0, -1), above, strict=True)
+    ]
+    return "\n".join([*links, f'<li><h1 id="here" aria-current="page">{here}</h1></li>'])
 
 
 def _up(query: str) -> str:

@@ -1,6 +1,6 @@
-"""All that answers for one folder, put together: hosts, preflights, password, files, fields."""
+"""All that answers, put together: hosts, preflights, password, content, fields."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from openssl_serve.handlers.authorities import Authorities, ForAuthorities
 from openssl_serve.handlers.credentials import Credentials
@@ -14,22 +14,28 @@ if TYPE_CHECKING:
     from openssl_serve.server.polyglot import PolyglotServer
 
 
-class Site:
-    """A folder, and how it is served."""
+class Content(Protocol):
+    """What a site consists of."""
 
-    def __init__(
-        self,
-        folder: Folder,
-        authorities: Authorities,
-        options: FolderOptions,
-        decorations: Decorations,
-        auth: Credentials | None,
-    ) -> None:
+    @property
+    def methods(self) -> bytes | None:
+        """What browsers may send from another origin, if it is known (a list as in Allow)."""
+
+    def handler(self) -> Handler:
+        """Return a handler; one that keeps responses must be a new one each time."""
+
+    def served_by(self, server: "PolyglotServer") -> None:
+        """Let what happens beside the loop of *server* be told in it."""
+
+
+class FolderContent:
+    """The files of a folder, and pages that reload when they change, if that is asked for."""
+
+    methods = b"GET, HEAD, OPTIONS"
+
+    def __init__(self, folder: Folder, options: FolderOptions) -> None:
         self._folder = folder
-        self._authorities = authorities
         self._options = options
-        self._decorations = decorations
-        self._auth = auth
         self._reloads: Reloads | None = None
         if options.live_reload:
             # Imported here, as everything that most starts do not need.
@@ -37,28 +43,65 @@ class Site:
 
             self._reloads = live_reload.Reloads(folder)
 
+    def handler(self) -> Handler:
+        """Return a new handler."""
+        handler: Handler = Files(self._folder, self._options)
+        if self._reloads is not None:
+            from openssl_serve.handlers.live_reload import LiveReload  # noqa: PLC0415
+
+            handler = LiveReload(handler, self._reloads)
+        return handler
+
     def served_by(self, server: "PolyglotServer") -> None:
-        """Let what happens beside the loop of *server* be told in it."""
+        """Have the pages told of changes through the loop of *server*."""
         if self._reloads is not None:
             self._reloads.server = server
+
+
+class HandlerContent:
+    """What one *handler* answers that keeps no responses: an upstream, an application."""
+
+    methods = None
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    def handler(self) -> Handler:
+        """Return the one handler."""
+        return self._handler
+
+    def served_by(self, server: "PolyglotServer") -> None:
+        """Do nothing: all that happens, happens in requests."""
+
+
+class Site:
+    """A content, and all that stands before it."""
+
+    def __init__(
+        self,
+        content: Content,
+        authorities: Authorities,
+        decorations: Decorations,
+        auth: Credentials | None,
+    ) -> None:
+        self._content = content
+        self._authorities = authorities
+        self._decorations = decorations
+        self._auth = auth
 
     def handler(self, *, secure: bool) -> Handler:
         """Return a new handler for requests that come over TLS (*secure*) or without.
 
         Each has its own: the responses that it keeps may have other fields than the other's.
         """
-        handler: Handler = Files(self._folder, self._options)
-        if self._reloads is not None:
-            from openssl_serve.handlers.live_reload import LiveReload  # noqa: PLC0415
-
-            handler = LiveReload(handler, self._reloads)
+        handler = self._content.handler()
         if self._auth is not None:
             # Imported here: hashing takes 3 ms to import, and most servers have no password.
             from openssl_serve.handlers.authentication import BasicAuth  # noqa: PLC0415
 
             handler = BasicAuth(handler, self._auth)
         if self._decorations.cors:
-            handler = Preflighted(handler)
+            handler = Preflighted(handler, self._content.methods)
         handler = ForAuthorities(self._authorities, handler)
         fields = self._decorations.fields(secure=secure)
         return Decorated(handler, fields) if fields else handler

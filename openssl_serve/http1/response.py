@@ -20,7 +20,7 @@ class Response:
     Raises ValueError for a field that would break the message: a CR, LF or NUL in it.
     """
 
-    __slots__ = ("body", "close", "head", "length", "status")
+    __slots__ = ("body", "close", "head", "is_dated", "length", "status")
 
     def __init__(
         self,
@@ -36,6 +36,8 @@ class Response:
         """Bytes of content; None while a stream of unknown length."""
         self.close = close
         """Whether the connection ends with this response."""
+        self.is_dated = False
+        """Whether the fields hold a Date already."""
         lines = [b"HTTP/1.1 %d %s\r\n" % (status, _REASONS.get(status, b"Unknown"))]
         for name, value in fields:
             if not _FORBIDDEN.isdisjoint(name) or not _FORBIDDEN.isdisjoint(value):
@@ -45,6 +47,20 @@ class Response:
             lines.append(b"Content-Length: %d\r\n" % self.length)
         self.head = b"".join(lines)
         """All of the head but Date, Connection, what frames a stream, and the empty line."""
+
+    @classmethod
+    def relayed(
+        cls, status: int, head: bytes, body: bytes | Body, length: int | None, *, dated: bool
+    ) -> "Response":
+        """Make a response of what another server has sent and a parser has taken apart.
+
+        *head* is whole lines: the status line and the fields, Content-Length among them if it is
+        to be sent, and a Date if it is *dated*. *length* is that of the content, if known.
+        """
+        self = cls.__new__(cls)
+        self.status, self.head, self.body, self.length = status, head, body, length
+        self.close, self.is_dated = False, dated
+        return self
 
     def put(self, lines: bytes, names: Container[bytes]) -> None:
         """Put *lines*, whole fields, at the end, and drop those with *names* (lower case).

@@ -286,7 +286,8 @@ class Connection(Participant):
             last = b"Connection: keep-alive\r\n\r\n"
         else:
             last = b"\r\n"
-        first = b"".join((self._unsent, response.head, framing, self._server.date_line, last))
+        date = b"" if response.is_dated else self._server.date_line
+        first = b"".join((self._unsent, response.head, framing, date, last))
         self._unsent = b""
         self._outgoing = (
             Outgoing(first + body) if isinstance(body, bytes) else Outgoing(first, body)

@@ -37,7 +37,7 @@ class Transport:
         self.fd = sock.fileno()
         self.take: Callable[[int], bytes] = sock.recv
         """Read up to so many bytes; empty at the end. Raises one of WOULD_BLOCK."""
-        self.send: Callable[[bytes | memoryview], int] = sock.send
+        self.send: Callable[[bytes | bytearray | memoryview], int] = sock.send
         """Send what fits now and return how much that was. Raises one of WOULD_BLOCK."""
 
     @property

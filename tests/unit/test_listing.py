@@ -48,7 +48,7 @@ def test_hostile_names_of_folders_stay_names_in_the_path(root):
     for name in HOSTILE:
         listing = Listing(ask(root, names=(name,)))
 
-        assert listing.crumbs == [("/", "my.dev.local:8080"), (None, shown(name))]
+        assert listing.crumbs == [("../", "my.dev.local:8080"), (None, shown(name))]
         assert listing.tags == harmless.tags
 
 
@@ -149,7 +149,7 @@ def test_an_order_is_kept_on_the_way(root):
         ("u", "../" + order),
         ("d", "./deep/" + order),
     ]
-    assert listing.crumbs == [("/" + order, "my.dev.local:8080"), (None, "sub")]
+    assert listing.crumbs == [("../" + order, "my.dev.local:8080"), (None, "sub")]
 
 
 def test_breadcrumbs_lead_to_every_folder_above(root):
@@ -157,9 +157,9 @@ def test_breadcrumbs_lead_to_every_folder_above(root):
     listing = Listing(ask(root, names=(b"a b", "ü#?".encode(), b"c")))
 
     assert listing.crumbs == [
-        ("/", "my.dev.local:8080"),
-        ("/a%20b/", "a b"),
-        ("/a%20b/%C3%BC%23%3F/", "ü#?"),
+        ("../../../", "my.dev.local:8080"),
+        ("../../", "a b"),
+        ("../", "ü#?"),
         (None, "c"),
     ]
     assert [row["href"] for row in listing.rows if row["kind"] == "u"] == ["../"]

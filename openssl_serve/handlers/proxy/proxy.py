@@ -1,0 +1,48 @@
+"""The handler: decides how a request is passed on, and leaves the rest to a Relay."""
+
+from openssl_serve.errors import HttpError
+from openssl_serve.handlers.proxy.fields import ProxyOptions, Rewriting, upgrade_of
+from openssl_serve.handlers.proxy.links import Links
+from openssl_serve.handlers.proxy.relay import Relay
+from openssl_serve.handlers.proxy.upstream import Upstream
+from openssl_serve.handlers.routes import below
+from openssl_serve.http1.request import Request
+from openssl_serve.http1.targets import origin_form, split_absolute
+from openssl_serve.server.handling import Deferred
+
+
+class Proxy:
+    """Passes every request on to *upstream*.
+
+    An upstream with a path gets it in place of the first *depth* segments, which led here; one
+    without gets the target as it is.
+    """
+
+    def __init__(self, upstream: Upstream, options: ProxyOptions, depth: int = 0) -> None:
+        self._rewriting = Rewriting(upstream, options)
+        self._links = Links(upstream, options)
+        self._timeout_s = options.timeout_s
+        self._path = upstream.path.encode()
+        self._depth = depth if self._path else 0
+
+    def __call__(self, request: Request) -> Deferred:
+        """Pass *request* on; raises HttpError for one that no upstream shall see."""
+        if request.method in (b"CONNECT", b"TRACE"):
+            # TRACE would show a script the cookies that it must not see.
+            what = f"{request.method.decode()} is not passed on"
+            raise HttpError(405, what, ((b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE"),))
+        if request.upgrade and request.has_content:
+            raise HttpError(501, "an upgrade together with content is not understood")
+        self._rewriting.refuse_loop(request)
+        target, host = request.target, request.values.get(b"host")
+        if target[:1] != b"/" and target != b"*":
+            # Absolute form: its authority is the one that counts (RFC 9112 section 3.2.2).
+            host = split_absolute(target)[0]
+        if target != b"*":
+            target = origin_form(target)
+            if self._path:
+                target = self._path + below(target, self._depth)
+        upgrade = upgrade_of(request)
+        head = self._rewriting.request_head(request, target, host, upgrade)
+        relay = Relay(self._links, self._rewriting, head, self._timeout_s, upgrades=bool(upgrade))
+        return Deferred(relay.begin)

@@ -1,0 +1,158 @@
+"""What can be served: a folder, a server behind this one; and which of them where (routes)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from openssl_serve.errors import InvalidHostError, UsageError
+from openssl_serve.handlers.authorities import Authorities
+from openssl_serve.handlers.folder import Folder, FolderOptions
+from openssl_serve.handlers.site import Content, FolderContent, HandlerContent
+from openssl_serve.hosts import Host, parse_host, shorten
+
+if TYPE_CHECKING:
+    from openssl_serve.handlers.proxy.fields import ProxyOptions
+    from openssl_serve.handlers.proxy.upstream import Upstream
+    from openssl_serve.handlers.routes import Place
+    from openssl_serve.server.handling import Handler
+    from openssl_serve.server.polyglot import PolyglotServer
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ROUTE_HINT = "for example --route api.dev.local=http://127.0.0.1:4000 or --route /api=http://…"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A target for one host, for what is below one path, or for both."""
+
+    host: Host | None
+    path: str
+    """Without a slash at its end; "" for all."""
+    target: "Path | Upstream"
+
+    @property
+    def place(self) -> "Place":
+        """Where it begins, as requests are compared with it."""
+        from openssl_serve.handlers.routes import Place  # noqa: PLC0415  seldom wanted
+
+        segments = self.path.split("/")[1:]
+        return Place(self.host, tuple(unquote_to_bytes(segment) for segment in segments))
+
+
+@dataclass(frozen=True, slots=True)
+class ContentOptions:
+    """How the targets of a site answer."""
+
+    folder: FolderOptions = field(default_factory=FolderOptions)
+    proxy: "ProxyOptions | None" = None
+    """How requests are passed on; None for the usual way."""
+    routes: tuple[Route, ...] = ()
+    """What is elsewhere than the rest, the most special first in effect."""
+    never: tuple[Path, ...] = ()
+    """Files that no folder gives out."""
+
+
+def parse_target(text: str) -> "Path | Upstream":
+    """Read what is to be served: an existing path always wins. Raises UsageError."""
+    path = Path(text)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UsageError(
+            f'"{shorten(text)}" is a file, and a folder is served',
+            f"serve the folder it is in: openssl-serve {shorten(str(path.parent))}",
+        )
+    if _URL.match(text):
+        from openssl_serve.handlers.proxy.upstream import parse_upstream  # noqa: PLC0415
+
+        return parse_upstream(text)
+    raise UsageError(
+        f'there is no folder "{shorten(text)}"',
+        "without a name, this folder is served: openssl-serve",
+        "a server that runs already is named by its URL: openssl-serve http://127.0.0.1:3000",
+    )
+
+
+def parse_route(text: str) -> Route:
+    """Read `HOST=TARGET`, `/PATH=TARGET` or `HOST/PATH=TARGET`; raises UsageError."""
+    place, equals, target = text.partition("=")
+    if not equals or not place or not target:
+        raise UsageError(f'--route "{shorten(text)}" is no place and target', _ROUTE_HINT)
+    name, slash, path = place.partition("/")
+    path = (slash + path).rstrip("/")
+    if "?" in path or "#" in path or "//" in path:
+        raise UsageError(f'--route "{shorten(text)}": "{shorten(path)}" is no path', _ROUTE_HINT)
+    try:
+        host = parse_host(name, any_wildcard=True) if name else None
+    except InvalidHostError as error:
+        raise UsageError(f"--route {shorten(text)}: {error}", _ROUTE_HINT) from error
+    return Route(host, path, parse_target(target))
+
+
+def content_of(
+    target: "Path | Upstream", authorities: Authorities, options: ContentOptions
+) -> Content:
+    """Return what answers for *target* and the routes beside it.
+
+    Raises UsageError for a folder that cannot be served, and for two routes at one place.
+    """
+    if not options.routes:
+        return _content_at(target, options, 0)
+    return _RoutedContent(target, authorities, options)
+
+
+def _content_at(target: "Path | Upstream", options: ContentOptions, depth: int) -> Content:
+    if isinstance(target, Path):
+        folder = Folder(
+            target,
+            hidden=options.folder.hidden,
+            follow_symlinks=options.folder.follow_symlinks,
+            never=(*options.never, *options.folder.never),
+        )
+        return FolderContent(folder, options.folder)
+    from openssl_serve.handlers.proxy.fields import ProxyOptions  # noqa: PLC0415  seldom wanted
+    from openssl_serve.handlers.proxy.proxy import Proxy  # noqa: PLC0415
+
+    return HandlerContent(Proxy(target, options.proxy or ProxyOptions(), depth))
+
+
+class _RoutedContent:
+    """Several contents, each at its place."""
+
+    methods = None
+
+    def __init__(
+        self, target: "Path | Upstream", authorities: Authorities, options: ContentOptions
+    ) -> None:
+        places = [route.place for route in options.routes]
+        for route, place in zip(options.routes, places, strict=True):
+            if places.count(place) > 1:
+                raise UsageError(
+                    f"--route: two targets for {route.host or ''}{route.path or '/'}",
+                    "leave out one of them",
+                )
+        self._authorities = authorities
+        self._otherwise = _content_at(target, options, 0)
+        self._routed: Sequence[tuple[Place, bool, Content]] = [
+            (place, isinstance(route.target, Path) and bool(place.segments), content)
+            for route, place in zip(options.routes, places, strict=True)
+            for content in [_content_at(route.target, options, len(place.segments))]
+        ]
+
+    def handler(self) -> "Handler":
+        """Return a new handler."""
+        from openssl_serve.handlers.routes import Mounted, Routes  # noqa: PLC0415
+
+        routes: list[tuple[Place, Handler]] = []
+        for place, is_mounted, content in self._routed:
+            handler = content.handler()
+            routes.append((place, Mounted(place, handler) if is_mounted else handler))
+        return Routes(self._authorities, routes, self._otherwise.handler())
+
+    def served_by(self, server: "PolyglotServer") -> None:
+        """Tell all of them."""
+        for content in (self._otherwise, *(content for *_, content in self._routed)):
+            content.served_by(server)
