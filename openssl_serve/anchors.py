@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from openssl_serve.certs.anchor import Anchor, anchor_of
 from openssl_serve.certs.clients import client_verdicts
@@ -20,32 +19,28 @@ _ON_DEVICES = ("Chrome, Edge", "Firefox", "Safari, iPhone, iPad", "Android")
 
 
 class LiveOffer:
-    """What is to be trusted for the certificate at *cert*, which may be renewed or replaced.
+    """What is to be trusted for *certificate*, whose files may be renewed or replaced.
 
-    *data* is where a local CA may be. When it has become another than at first, *tell* is told
-    its fingerprint, for whoever compares it.
+    When it has become another than at first, *tell* is told its fingerprint, for whoever compares
+    it. Raises CertificateError when it cannot be read now.
     """
 
-    def __init__(self, cert: Path, data: Path, tell: Callable[[str], None]) -> None:
-        self._cert = cert
-        self._data = data
+    def __init__(self, certificate: Loadable, tell: Callable[[str], None]) -> None:
+        self._certificate = certificate
         self._tell = tell
-        self._last = self._read()
+        self._last = _find(certificate)
 
     def __call__(self) -> Offer | None:
         """Return it as it is now; blocks for as long as it takes to read some small files."""
         # Files that cannot be read are being replaced, or were broken by hand: what was offered
         # before still is what the server uses.
         with suppress(CertificateError):
-            found = self._read()
+            found = _find(self._certificate)
             if found and self._last and found.der != self._last.der:
                 sha256 = found.facts.fingerprint
                 self._tell(f"there is another certificate to trust now, SHA-256 {sha256}")
             self._last = found
         return offer_of(self._last) if self._last else None
-
-    def _read(self) -> Anchor | None:
-        return anchor_of(self._cert, self._data)
 
 
 def offering(
@@ -55,9 +50,16 @@ def offering(
 
     Raises CertificateError when that cannot be read now.
     """
-    kept = isinstance(certificate, Kept)
-    data = certificate.cert_path.parent if kept else data_folder()
-    return OffersAnchor(handler, authorities, LiveOffer(certificate.cert_path, data, tell))
+    return OffersAnchor(handler, authorities, LiveOffer(certificate, tell))
+
+
+def offer_for(certificate: Loadable) -> Offer | None:
+    """Return what is to be trusted for *certificate*; None when that is not here.
+
+    Raises CertificateError when it cannot be read.
+    """
+    anchor = _find(certificate)
+    return offer_of(anchor) if anchor else None
 
 
 def offer_of(anchor: Anchor) -> Offer:
@@ -78,6 +80,12 @@ def offer_of(anchor: Anchor) -> Offer:
             if verdict.because and verdict.family in _ON_DEVICES
         },
     )
+
+
+def _find(certificate: Loadable) -> Anchor | None:
+    # A local CA is beside what it has issued; a pair of the user's may have been copied from there.
+    kept = isinstance(certificate, Kept)
+    return anchor_of(certificate.cert_path, certificate.cert_path.parent if kept else data_folder())
 
 
 def _hosts(names: tuple[str, ...]) -> list[Host]:

@@ -106,7 +106,7 @@ def progress(doing: str) -> Iterator[None]:
         yield
         return
     # Only one row can be erased again.
-    line = f"{shorten(doing, _columns(sys.stderr) - len(' ...') - 1)} ..."
+    line = f"{shorten(doing, columns(sys.stderr) - len(' ...') - 1)} ..."
     if os.environ.get("TERM", "dumb") == "dumb":
         note(line)
         yield
@@ -120,7 +120,7 @@ def progress(doing: str) -> Iterator[None]:
         _write(_ERASE_LINE)
 
 
-def _columns(terminal: TextIO) -> int:
+def columns(terminal: TextIO) -> int:
     """How many columns *terminal* has; 80 where it does not tell, as on a serial line."""
     return max(20, os.get_terminal_size(terminal.fileno()).columns or 80)
 
