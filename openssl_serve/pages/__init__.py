@@ -30,7 +30,7 @@ _ADVICE = {
     426: "Put https:// in front of the address.",
     431: "Clearing the cookies of this site often helps: a browser sends them with every request.",
     500: "The log of the server, where it was started, says more.",
-    502: "See that the server behind this one is running, then reload the page.",
+    502: "Start the server behind this one, then reload the page.",
     503: "Wait a moment, then reload the page.",
     504: "See that the server behind this one still works, then reload the page.",
 }
@@ -60,8 +60,10 @@ def load(name: str) -> Page:
         found = files(__name__).joinpath(file)
         return found.read_text(encoding="utf-8") if found.is_file() else ""
 
-    style, script = read("base.css") + read(f"{name}.css"), read(f"{name}.js")
-    policy = content_policy(style, script)
+    # One style for both: a page that waits is an error page.
+    look = "error" if name == "waiting" else name
+    style, script = read("base.css") + read(f"{look}.css"), read(f"{name}.js")
+    policy = content_policy(style, script, asks=name == "waiting")
     parts = {"style": style.replace("$", "$$"), "script": script.replace("$", "$$")}
     return Page(
         Template(Template(read(f"{name}.html")).safe_substitute(parts)),
@@ -80,8 +82,11 @@ def read_script(name: str) -> bytes:
     return files(__name__).joinpath(f"{name}.js").read_bytes()
 
 
-def content_policy(style: str, script: str = "") -> str:
-    """Return the policy of a page with just this inline *style* and *script*, and data: images."""
+def content_policy(style: str, script: str = "", *, asks: bool = False) -> str:
+    """Return the policy of a page with just this inline *style* and *script*, and data: images.
+
+    A page that *asks* may fetch from its own origin.
+    """
     from base64 import b64encode  # noqa: PLC0415  with the first page
     from hashlib import sha256  # noqa: PLC0415
 
@@ -90,17 +95,23 @@ def content_policy(style: str, script: str = "") -> str:
             f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" if text else "'none'"
         )
 
+    own = "connect-src 'self'; " if asks else ""
     return (
         f"default-src 'none'; script-src {source(script)}; style-src {source(style)}; "
-        "img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        f"img-src data:; {own}form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 
-def error_page(error: HttpError, *, html: bool, close: bool = False) -> Response:
-    """Make the response for *error*: a page when the client wants *html*, else one line."""
+def error_page(
+    error: HttpError, *, html: bool, close: bool = False, waits: bool = False
+) -> Response:
+    """Make the response for *error*: a page when the client wants *html*, else one line.
+
+    A page that *waits* asks again by itself, and is loaded again when there is another answer.
+    """
     status, phrase = error.status, HTTPStatus(error.status).phrase
     if html:
-        page = load("error")
+        page = load("waiting" if waits else "error")
         fields = page.fields
         body = page.fill(**_words(status, phrase, str(error)))
     else:

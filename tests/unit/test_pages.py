@@ -20,6 +20,7 @@ STATUSES = (
 
 TEXTS = {"listing": ["title", "crumbs", "heads", "up", "rows", "whole", "notice", "count"]}
 TEXTS["error"] = ["status", "phrase", "message", "advice"]
+TEXTS["waiting"] = ["status", "phrase", "message", "advice"]
 TEXTS["anchor"] = [
     "host", "name", "ends", "fingerprint", "what", "danger", "notices", "places", "base",
     "firefox", "firefox_linux", "ios_never", "ios_hidden", "android_never", "android_hidden",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MAX_BACKLOG = 262_144
 """Bytes of a request that wait for the upstream before its client has to wait."""
 
+DOWN = ((b"X-Openssl-Serve", b"upstream-down"),)
+"""By which our page (pages/waiting.js) tells its own server's answer from another."""
+
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 """Safe to send again when a kept link turns out to have ended (RFC 9110 section 9.2.2)."""
 
@@ -209,8 +212,8 @@ class Relay:
             self._use(self._links.take(exchange.server, fresh=True))
         else:
             self._is_over = True
-            status = 504 if timed_out else 502
-            exchange.fail(HttpError(status, f"{self._links.upstream} {reason}"))
+            status, fields = (504, ()) if timed_out else (502, DOWN)
+            exchange.fail(HttpError(status, f"{self._links.upstream} {reason}", fields))
 
     def _may_try_again(self) -> bool:
         """Whether a kept link ended before it brought anything, and the request is all here."""
