@@ -127,8 +127,8 @@ def _words(status: int, phrase: str, message: str) -> dict[str, str]:
 
     # Our messages have what to type behind a semicolon; a page has a sentence for it.
     happened, _, _ = message.partition("; --")
-    if status != 421:
-        # That one begins with a host, which stays as it is written.
+    if status != 421 and "://" not in happened.partition(" ")[0]:
+        # Hosts and URLs stay as they are written.
         happened = happened[:1].upper() + happened[1:]
     option = re.search(r"--[a-z-]+(?: [^\s;]+)?", message)
     advice = _ADVICE.get(status, "").replace(
