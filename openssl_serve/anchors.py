@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from openssl_serve.certs.anchor import Anchor, anchor_of
+from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.clients import client_verdicts
 from openssl_serve.certs.store import Kept
 from openssl_serve.errors import CertificateError, InvalidHostError
@@ -83,9 +84,15 @@ def offer_of(anchor: Anchor) -> Offer:
 
 
 def _find(certificate: Loadable) -> Anchor | None:
-    # A local CA is beside what it has issued; a pair of the user's may have been copied from there.
-    kept = isinstance(certificate, Kept)
-    return anchor_of(certificate.cert_path, certificate.cert_path.parent if kept else data_folder())
+    """Look where its local CA is, or would be if there came to be one."""
+    if isinstance(certificate, Certificate) and certificate.authority:
+        data = certificate.authority.cert_path.parent
+    elif isinstance(certificate, Kept):
+        data = certificate.cert_path.parent
+    else:
+        # A pair of the user's may have been copied from there.
+        data = data_folder()
+    return anchor_of(certificate.cert_path, data)
 
 
 def _hosts(names: tuple[str, ...]) -> list[Host]:

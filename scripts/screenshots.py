@@ -1,10 +1,11 @@
-"""Makes scripts/screenshots/*.png: the listing and an error page, light, dark and on a phone.
+"""Makes scripts/screenshots/*.png: listing, error page and page for phones, light, dark and narrow.
 
 Needs a Chromium. Everything it starts uses folders of its own and a free port.
 """
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,10 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from openssl_serve import ensure_certificate, running_server
+from openssl_serve import LocalCA, ensure_certificate, running_server
+from openssl_serve.api import LogFormat, ServerOptions
 
 PICTURES = Path(__file__).with_name("screenshots")
 HOST = "my.dev.local"
+ADDRESS = "192.168.1.7"
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605 Safari/604"
 CHROMIUM = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -57,6 +61,8 @@ class Shot(NamedTuple):
     width: int
     height: int
     dark: bool = False
+    plain: bool = False
+    """Over plain HTTP, at ADDRESS, by a phone."""
 
 
 SHOTS = (
@@ -66,6 +72,8 @@ SHOTS = (
     Shot("error-light", "nothing", 1100, 520),
     Shot("error-dark", "nothing", 1100, 520, dark=True),
     Shot("error-phone", "nothing", 390, 844),
+    Shot("trust-phone", ".well-known/openssl-serve/", 390, 1160, plain=True),
+    Shot("trust-phone-dark", ".well-known/openssl-serve/", 390, 1160, dark=True, plain=True),
 )
 
 
@@ -89,10 +97,11 @@ def take(shot: Shot, port: int, chromium: str, folder: Path) -> None:
         [
             chromium, *CHROMIUM, f"--user-data-dir={folder / shot.name}",
             f"--window-size={shot.width},{shot.height}", f"--screenshot={picture}",
-            f"--host-resolver-rules=MAP {HOST} 127.0.0.1:{port}",
+            f"--host-resolver-rules=MAP {HOST} 127.0.0.1:{port}, MAP {ADDRESS} 127.0.0.1:{port}",
+            *([f"--user-agent={PHONE}"] if shot.plain else []),
             # 0 is dark and 1 is light.
             f"--blink-settings=preferredColorScheme={int(not shot.dark)}",
-            f"https://{HOST}/{shot.path}",
+            f"http://{ADDRESS}:8080/{shot.path}" if shot.plain else f"https://{HOST}/{shot.path}",
         ],
         check=True, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env=os.environ | {"TZ": "UTC", "HOME": str(folder)},
@@ -111,8 +120,13 @@ def main() -> int:
         folder = Path(name)
         root = folder / "root"
         fill(root)
-        certificate = ensure_certificate(HOST, folder=folder / "data")
-        with running_server(root, certificate=certificate) as server:
+        data = folder / "data"
+        # Whose local CA it is, on the pictures.
+        os.environ["LOGNAME"], socket.gethostname = "anna", lambda: "laptop"
+        LocalCA(data)
+        certificate = ensure_certificate(HOST, ADDRESS, "annas-laptop.local", folder=data)
+        options = ServerOptions(offer_anchor=True, log_format=LogFormat.NONE)
+        with running_server(root, certificate=certificate, options=options) as server:
             for shot in SHOTS:
                 take(shot, server.address[1], chromium, folder)
     return 0

@@ -21,6 +21,7 @@ from openssl_serve.certs.profile import CertificateProfile
 from openssl_serve.certs.store import Store
 from openssl_serve.handlers.folder import FolderOptions
 from openssl_serve.hosts import parse_host
+from openssl_serve.local_ca import LocalCA
 
 PLACE = "/.well-known/openssl-serve/"
 TYPES = {
@@ -277,6 +278,13 @@ def test_of_what_a_local_ca_issued_it_is_the_cas(serve, store):
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         for secret in secrets(key):
             assert not any(secret in body for body in (*found.values(), page.body))
+
+
+def test_of_what_a_ca_elsewhere_issued_it_is_that(serve, tmp_path):
+    ca = LocalCA(tmp_path / "ca")
+    running = serve(certificate=ca.issue("localhost"), offer_anchor=True)
+
+    assert plain(running, f"{PLACE}openssl-serve.pem").body == pem(load(ca.cert_path))
 
 
 def test_it_follows_its_files_and_tells_the_new_fingerprint_once(serve, store):
