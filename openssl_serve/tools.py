@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 Child = subprocess.Popen[bytes]
 
@@ -25,6 +26,39 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], timeout_s: flo
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
+
+
+class Output(NamedTuple):
+    """What a program left behind that ran to its end."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def capture(
+    arguments: Sequence[str], environment: Mapping[str, str], timeout_s: float
+) -> Output | None:
+    """Run a program without input and without a terminal to ask on; None if it took too long.
+
+    It is then killed. *environment* is added to this process's own. Raises OSError when it cannot
+    be started.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603  a list of arguments, made by us
+            arguments,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            # certutil asks for a password on /dev/tty, whatever its input is.
+            start_new_session=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    texts = (data.decode("utf-8", "replace") for data in (done.stdout, done.stderr))
+    return Output(done.returncode, *texts)
 
 
 def start(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:

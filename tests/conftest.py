@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["server_fixtures"]
+pytest_plugins = ["server_fixtures", "trust_fixtures"]
 
 
 # CI runs the same examples each time: what a new example finds is found at a desk, not by whoever

@@ -1,0 +1,121 @@
+"""The `cacerts` of each Java, by its own `keytool`; that is also what proves it.
+
+With JAVA_HOME that Java alone is meant, as by Java's own tools; without it, all that are found.
+"""
+
+import datetime as dt
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, find_program, ours
+from openssl_serve.trust.target import Target, Unwanted
+
+PASSWORD = "changeit"  # noqa: S105  no secret: every Java comes with it, and its manual says so
+
+_PLACES = ("lib/security/cacerts", "jre/lib/security/cacerts")
+"""Below the home of a Java; the second until Java 8."""
+
+_HOMES = (
+    "/usr/lib/jvm/*",
+    "/usr/java/*",
+    "/opt/java/*",
+    "/Library/Java/JavaVirtualMachines/*/Contents/Home",
+)
+
+_USERS_HOMES = (".sdkman/candidates/java/*", ".jdks/*", ".asdf/installs/java/*")
+
+# Starts in a third of the time, and with words that can be parsed.
+_QUICK = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-J-Duser.language=en")
+
+_ALIAS = re.compile(r"^Alias name: (.*)$", re.MULTILINE)
+
+
+class JavaStore(TrustStore):
+    """One cacerts, of one Java or more."""
+
+    kind = Kind.JAVA
+    proof = "keytool -list"
+
+    def __init__(self, home: Path, keystore: Path, keytool: str) -> None:
+        super().__init__(home.name, keystore)
+        self._keytool = keytool
+
+    @property
+    def obstacle(self) -> str | None:
+        """Keytool writes a new file beside it, and renames that."""
+        folder = Path(os.path.realpath(self.place)).parent
+        writable = os.access(self.place, os.W_OK) and os.access(folder, os.W_OK)
+        return None if writable else f"{self.place} is not writable"
+
+    def entries(self) -> list[Entry]:
+        """By their aliases; Debian's own tool makes one of what is in the system's store."""
+        command = (*self._with("-list"), "-rfc")
+        output = self._ask(*command)
+        if output.exit_code:
+            raise self._failure(command, output)
+        _, *rest = _ALIAS.split(output.stdout)
+        return [
+            Entry(facts, alias.strip())
+            for alias, text in zip(rest[::2], rest[1::2], strict=True)
+            # Another entry is a key of its owner's.
+            if "trustedCertEntry" in text
+            for facts in ours(text.encode())
+        ]
+
+    def installing(self, target: Target) -> list[Command]:
+        """Import it without a question."""
+        alias = f"openssl-serve-{target.tag}"
+        options = ("-noprompt", "-alias", alias, "-file", str(target.cert_path))
+        return [(*self._with("-importcert"), *options)]
+
+    def removing(self, entries: Sequence[Entry], target: Unwanted) -> list[Command]:
+        """One call for each alias."""
+        _ = target
+        aliases = dict.fromkeys(entry.name for entry in entries)
+        return [(*self._with("-delete"), "-alias", alias) for alias in aliases]
+
+    def refusal(self, target: Target) -> str | None:
+        """Java trusts all that keytool lists as trusted, and has just listed, while it is valid."""
+        now = dt.datetime.now(dt.UTC)
+        expired = target.facts is not None and target.facts.expired(now)
+        return "it has expired" if expired else None
+
+    def _with(self, verb: str) -> Command:
+        options = ("-keystore", str(self.place), "-storepass", PASSWORD)
+        return (self._keytool, *_QUICK, verb, *options)
+
+
+def java_stores() -> list[TrustStore]:
+    """The stores of this machine's Javas, each once: distributions share one among theirs."""
+    found: dict[str, TrustStore] = {}
+    for home in _homes():
+        for place in _PLACES:
+            keystore = home / place
+            keytool = _keytool(home)
+            if keystore.is_file() and keytool:
+                real = os.path.realpath(keystore)
+                found.setdefault(real, JavaStore(home, keystore, keytool))
+    return list(found.values())
+
+
+def _homes() -> Iterator[Path]:
+    if named := os.environ.get("JAVA_HOME"):
+        yield Path(named)
+        return
+    for program in filter(None, map(find_program, ("java", "keytool"))):
+        # /usr/bin/java is a link to a link to it.
+        yield Path(os.path.realpath(program)).parent.parent
+    for pattern in _HOMES:
+        yield from sorted(Path("/").glob(pattern.removeprefix("/")))
+    for pattern in _USERS_HOMES:
+        yield from sorted(Path.home().glob(pattern))
+
+
+def _keytool(home: Path) -> str | None:
+    """Its own: another's may not know the format of its store."""
+    for place in ("bin/keytool", "jre/bin/keytool"):
+        if os.access(home / place, os.X_OK):
+            return str(home / place)
+    return find_program("keytool")

@@ -1,0 +1,105 @@
+"""The keychains of macOS, by `security`: the login keychain, or with root's rights the system's.
+
+Proven by `security verify-cert`, the judgement that Safari, Chrome and curl get there.
+"""
+
+import hashlib
+import os
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from openssl_serve.certs import pem
+from openssl_serve.errors import OpensslServeError
+from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, ours
+from openssl_serve.trust.target import Target, Unwanted
+
+SYSTEM_KEYCHAIN = Path("/Library/Keychains/System.keychain")
+
+_NOT_FOUND = 44
+"""errSecItemNotFound, as the program's exit code."""
+
+# Both are asked of a TLS server; without a policy it would be trusted for mail and software too.
+_POLICIES = ("-r", "trustRoot", "-p", "ssl", "-p", "basic")
+
+
+class Keychain(TrustStore):
+    """One keychain; macOS asks in a window whether the login keychain may be changed."""
+
+    proof = "security verify-cert"
+
+    def __init__(self, place: Path) -> None:
+        self._is_system = place == SYSTEM_KEYCHAIN
+        # All users', as a distribution's bundle is.
+        self.kind = Kind.SYSTEM if self._is_system else Kind.MACOS
+        super().__init__("System keychain" if self._is_system else "Login keychain", place)
+
+    @property
+    def obstacle(self) -> str | None:
+        """The system's is root's."""
+        if self._is_system and os.geteuid() != 0:
+            return f"{self.place} is root's to change"
+        return None
+
+    def entries(self) -> list[Entry]:
+        """By their SHA-1, which is what they are deleted by."""
+        command = ("security", "find-certificate", "-a", "-p", str(self.place))
+        output = self._ask(*command)
+        if output.exit_code == _NOT_FOUND:
+            return []
+        if output.exit_code:
+            raise self._failure(command, output)
+        found = []
+        for block in pem.blocks(output.stdout.encode()):
+            text = ssl.DER_cert_to_PEM_cert(block.der).encode()
+            sha1 = hashlib.sha1(block.der, usedforsecurity=False).hexdigest().upper()
+            found += [Entry(facts, sha1) for facts in ours(text)]
+        return found
+
+    def installing(self, target: Target) -> list[Command]:
+        """Add it, and trust it for TLS alone; macOS asks the user."""
+        admin = ("-d",) if self._is_system else ()
+        add = ("security", "add-trusted-cert", *admin, *_POLICIES, "-k", str(self.place))
+        return [(*add, str(target.cert_path))]
+
+    def removing(self, entries: Sequence[Entry], target: Unwanted) -> list[Command]:
+        """Take the trust settings away, then the certificate, by hash and not by name."""
+        commands: list[Command] = []
+        for entry in entries:
+            if isinstance(target, Target) and target.is_same(entry.facts):
+                admin = ("-d",) if self._is_system else ()
+                remove = ("security", "remove-trusted-cert", *admin)
+                commands.append((*remove, str(target.cert_path)))
+                settings: Command = ()
+            else:
+                # Its file is gone: its trust settings go with it.
+                settings = ("-t",)
+            delete = ("security", "delete-certificate", "-Z", entry.name, *settings)
+            commands.append((*delete, str(self.place)))
+        return commands
+
+    def refusal(self, target: Target) -> str | None:
+        """Have a certificate of it judged, or the CA itself when it can issue none."""
+        try:
+            leaf = target.leaf()
+        except OpensslServeError as error:
+            return f"it cannot issue a certificate to try it with: {error}"
+        path = leaf.cert_path if leaf else target.cert_path
+        # -L: without asking the network about it.
+        output = self._ask("security", "verify-cert", "-c", str(path), "-L", "-p", "ssl")
+        if output.exit_code == 0:
+            return None
+        said = (output.stderr or output.stdout).strip().splitlines()
+        return said[-1] if said else "security verify-cert fails"
+
+
+def login_keychains() -> list[TrustStore]:
+    """The user's own, on macOS."""
+    keychain = Path.home() / "Library/Keychains/login.keychain-db"
+    return [Keychain(keychain)] if sys.platform == "darwin" else []
+
+
+def system_keychains() -> list[TrustStore]:
+    """The one of all users, on macOS."""
+    return [Keychain(SYSTEM_KEYCHAIN)] if sys.platform == "darwin" else []

@@ -1,0 +1,217 @@
+"""What every trust store can do; how each one does it is in a file of its own.
+
+All changes are commands, so that what is run, what --dry-run shows and what a user without rights
+is given to paste are one and the same.
+"""
+
+import os
+import shlex
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from openssl_serve import tools
+from openssl_serve.certs import pem
+from openssl_serve.certs.authority import ORGANIZATION
+from openssl_serve.certs.facts import CertificateFacts, facts_of
+from openssl_serve.errors import CertificateError, TrustStoreError
+from openssl_serve.hosts import shorten
+from openssl_serve.trust.target import Target, Unwanted
+
+TIMEOUT_S = 120
+"""A Java on a slow board takes 10 s; macOS asks for a password, and people have to find it."""
+
+_ADMINISTRATORS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Where update-ca-certificates is, and Debian's users do not have that in PATH."""
+
+
+class Kind(StrEnum):
+    """The families of stores, as --store names them."""
+
+    SYSTEM = "system"
+    MACOS = "macos"
+    NSS = "nss"
+    JAVA = "java"
+
+
+class State(StrEnum):
+    """Where a CA stands with a store."""
+
+    TRUSTED = "trusted"
+    ABSENT = "not trusted"
+    REFUSED = "refused"
+    """It is there, and the proof failed: expired, without trust flags, or overruled."""
+    UNKNOWN = "unknown"
+    """The store could not be looked into."""
+
+
+class Finding(NamedTuple):
+    """What a store says of a CA; `says` has the proof, or what went wrong."""
+
+    state: State
+    says: str
+    others: tuple[CertificateFacts, ...] = ()
+    """Other local CAs of openssl-serve in it: another user's, or whose files are gone."""
+
+
+class Entry(NamedTuple):
+    """A local CA of ours in a store: its certificate, and what the store calls it."""
+
+    facts: CertificateFacts
+    name: str
+
+
+Command = tuple[str, ...]
+
+
+class TrustStore(ABC):
+    """One store in one place. `str()` is what people call it, and where it is."""
+
+    kind: Kind
+    proof: str
+    """By what it was found that it is trusted."""
+
+    def __init__(self, name: str, place: Path) -> None:
+        self.name = name
+        self.place = place
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.place})"
+
+    @property
+    @abstractmethod
+    def obstacle(self) -> str | None:
+        """What this user lacks to change it; None when nothing does."""
+
+    @abstractmethod
+    def entries(self) -> list[Entry]:
+        """The local CAs that openssl-serve, of any user, has in it. Raises TrustStoreError."""
+
+    @abstractmethod
+    def installing(self, target: Target) -> list[Command]:
+        """What has to be run for it to trust *target*."""
+
+    @abstractmethod
+    def removing(self, entries: Sequence[Entry], target: Unwanted) -> list[Command]:
+        """What has to be run to take *entries* out, of which there is at least one."""
+
+    @abstractmethod
+    def refusal(self, target: Target) -> str | None:
+        """Ask its users' own program about *target*, which is in it: None, or why it is refused."""
+
+    def uninstalling(self, target: Unwanted) -> list[Command]:
+        """What has to be run to take *target* out; nothing when it is not there."""
+        entries = [entry for entry in self.entries() if target.matches(entry.facts)]
+        return self.removing(entries, target) if entries else []
+
+    def check(self, target: Target) -> Finding:
+        """Whether *target* is trusted, proven; never raises TrustStoreError."""
+        others: tuple[CertificateFacts, ...] = ()
+        try:
+            entries = self.entries()
+            found = [entry.facts for entry in entries if not target.matches(entry.facts)]
+            others = tuple({facts.fingerprint: facts for facts in found}.values())
+            if not any(target.is_same(entry.facts) for entry in entries):
+                return Finding(State.ABSENT, "it is not there", others)
+            because = self.refusal(target)
+        except TrustStoreError as error:
+            return Finding(State.UNKNOWN, str(error), others)
+        if because is not None:
+            return Finding(State.REFUSED, because, others)
+        return Finding(State.TRUSTED, self.proof, others)
+
+    def install(self, target: Target) -> None:
+        """Make it trust *target*, and prove that.
+
+        Raises TrustStoreError; what was added is then taken out again, as far as that goes.
+        """
+        before = {entry.name for entry in self.entries()}
+        try:
+            self._install(target)
+        except TrustStoreError:
+            # certutil adds the certificate, fails at its trust, and leaves it there.
+            with suppress(TrustStoreError):
+                added = [entry for entry in self.entries() if entry.name not in before]
+                if added:
+                    self._run(self.removing(added, target))
+            raise
+
+    def _install(self, target: Target) -> None:
+        self._run(self.installing(target))
+        found = self.check(target)
+        if found.state is not State.TRUSTED:
+            raise TrustStoreError(f"{self} does not trust it: {found.says}")
+
+    def uninstall(self, target: Unwanted) -> bool:
+        """Take *target* out, and look that it is; whether it was there. Raises TrustStoreError."""
+        commands = self.uninstalling(target)
+        if not commands:
+            return False
+        self._run(commands)
+        if self.uninstalling(target):
+            raise TrustStoreError(
+                f"{self} still has it", "a browser that runs may have put it back: end it"
+            )
+        return True
+
+    def _run(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            done = self._ask(*command)
+            if done.exit_code:
+                raise self._failure(command, done)
+
+    def _ask(self, *command: str) -> tools.Output:
+        """Run one command to its end. Raises TrustStoreError when that is not to be had."""
+        program = Path(command[0]).name
+        try:
+            # Their words are parsed, and quoted.
+            output = tools.capture(command, {"LC_ALL": "C"}, TIMEOUT_S)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise TrustStoreError(f"{self}: {program} cannot be started: {reason}") from error
+        if output is None:
+            raise TrustStoreError(f"{self}: {program} did not end within {TIMEOUT_S} s")
+        return output
+
+    def _failure(self, command: Command, output: tools.Output) -> TrustStoreError:
+        said = (output.stderr.strip() or output.stdout.strip() or "it said nothing").splitlines()
+        return TrustStoreError(
+            f"{self}: {Path(command[0]).name} failed (exit {output.exit_code}): "
+            f"{shorten(said[-1], 200)}",
+            f"to see more, run it yourself: {shlex.join(command)}",
+        )
+
+
+def find_program(name: str) -> str | None:
+    """The path of a program in PATH, or where administrators have theirs."""
+    # Relative entries of PATH would run whatever lies in the folder that is served.
+    path = [entry for entry in os.get_exec_path() if entry.startswith("/")]
+    return shutil.which(name, path=":".join((*path, *_ADMINISTRATORS)))
+
+
+def ours(data: bytes) -> list[CertificateFacts]:
+    """The local CAs of openssl-serve among all certificates in PEM *data*."""
+    found = []
+    for block in pem.blocks(data):
+        if block.label not in pem.CERTIFICATE_LABELS:
+            continue
+        try:
+            der = block.der
+            # Of the hundreds in a bundle, only ours are worth parsing.
+            if ORGANIZATION.encode() in der:
+                facts = facts_of(der)
+                if is_ours(facts):
+                    found.append(facts)
+        except CertificateError:
+            # Somebody else's, and not ours to complain about.
+            continue
+    return found
+
+
+def is_ours(facts: CertificateFacts) -> bool:
+    """Whether that is a local CA of openssl-serve, of whichever user."""
+    return facts.is_ca and f"O={ORGANIZATION}" in facts.subject.split(", ")

@@ -1,0 +1,192 @@
+"""Distributions that are not here, argument by argument; Debian's real tool is in integration."""
+
+import dataclasses
+import sys
+
+import pytest
+
+from openssl_serve.errors import TrustStoreError
+from openssl_serve.trust import stores
+from openssl_serve.trust.stores import State
+from openssl_serve.trust.system import FAMILIES, SystemStore, system_stores
+from openssl_serve.trust.target import Target
+
+EXPECTED = {
+    "Fedora, RHEL": (
+        "/etc/pki/ca-trust/source/anchors/openssl-serve-{tag}.pem",
+        ["update-ca-trust", "extract"],
+        ["update-ca-trust", "extract"],
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    ),
+    "Arch Linux": (
+        "/etc/ca-certificates/trust-source/anchors/openssl-serve-{tag}.crt",
+        ["trust", "extract-compat"],
+        ["trust", "extract-compat"],
+        "/etc/ca-certificates/extracted/tls-ca-bundle.pem",
+    ),
+    "openSUSE": (
+        "/etc/pki/trust/anchors/openssl-serve-{tag}.pem",
+        ["update-ca-certificates"],
+        ["update-ca-certificates"],
+        "/var/lib/ca-certificates/ca-bundle.pem",
+    ),
+    "Debian, Ubuntu": (
+        "/usr/local/share/ca-certificates/openssl-serve-{tag}.crt",
+        ["update-ca-certificates"],
+        ["update-ca-certificates", "--fresh"],
+        "/etc/ssl/certs/ca-certificates.crt",
+    ),
+}
+
+each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+
+
+@pytest.fixture(autouse=True)
+def _programs(monkeypatch):
+    """No distribution's tool is on this machine; `update-ca-certificates` would be on Debian."""
+    monkeypatch.setattr("openssl_serve.trust.system.find_program", lambda _name: None)
+
+
+@pytest.fixture
+def here(tmp_path):
+    """A family as it is, with folders of the test's own."""
+
+    def move(family):
+        (tmp_path / "anchors").mkdir()
+        bundle = tmp_path / "bundle.pem"
+        bundle.write_text("")
+        return dataclasses.replace(family, anchors=tmp_path / "anchors", bundle=bundle)
+
+    return move
+
+
+@each_family
+def test_what_is_run_to_install_and_to_uninstall(family, target):
+    dropped, refresh, refresh_after_removal, bundle = EXPECTED[family.name]
+    path = dropped.format(tag=target.tag)
+    store = SystemStore(family)
+
+    assert [list(command) for command in store.installing(target)] == [
+        ["install", "-m", "0644", str(target.cert_path), path],
+        refresh,
+    ]
+    entry = stores.Entry(target.facts, path)
+    assert [list(command) for command in store.removing([entry], target)] == [
+        ["rm", "-f", path],
+        refresh_after_removal,
+    ]
+    assert str(store) == f"{family.name} ({bundle})"
+
+
+def test_the_file_has_a_name_of_this_ca_alone(target, other_target):
+    digits = target.facts.fingerprint.replace(":", "").lower()
+
+    assert target.tag == digits[:32]
+    assert target.tag != other_target.tag
+    assert Target(target.cert_path).tag == "x" * 32
+
+
+@each_family
+def test_installed_by_its_tools_and_proven_by_a_handshake(family, here, target, fp):
+    family = here(family)
+    store = SystemStore(family)
+
+    def refresh(process):
+        files = sorted(family.anchors.iterdir())
+        family.bundle.write_bytes(b"".join(file.read_bytes() for file in files))
+
+    fp.pass_command(["install", fp.any()], occurrences=9)
+    fp.pass_command(["rm", fp.any()], occurrences=9)
+    fp.pass_command([sys.executable, fp.any()], occurrences=9)
+    fp.register(list(family.refresh), callback=refresh, occurrences=9)
+
+    assert store.check(target).state is State.ABSENT
+    store.install(target)
+
+    assert store.check(target) == (State.TRUSTED, "a TLS handshake", ())
+    if family.refresh_after_removal != family.refresh:
+        fp.register(list(family.refresh_after_removal), callback=refresh)
+    assert store.uninstall(target) is True
+    assert store.check(target).state is State.ABSENT
+    assert store.uninstall(target) is False
+    assert list(family.anchors.iterdir()) == []
+
+
+@each_family
+def test_a_tool_that_does_nothing_installs_nothing(family, here, target, fp):
+    family = here(family)
+    fp.pass_command(["install", fp.any()])
+    fp.pass_command(["rm", fp.any()])
+    fp.register(list(family.refresh), occurrences=2)
+    fp.register(list(family.refresh_after_removal), occurrences=2)
+
+    with pytest.raises(TrustStoreError, match=f"{family.refresh[0]} has not run since"):
+        SystemStore(family).install(target)
+
+    assert list(family.anchors.iterdir()) == []
+
+
+@each_family
+def test_a_tool_that_fails_is_quoted_and_its_file_is_taken_back(family, here, target, fp):
+    family = here(family)
+    fp.pass_command(["install", fp.any()])
+    fp.pass_command(["rm", fp.any()])
+    fp.register(list(family.refresh), returncode=3, stderr="first\nno space left on device\n")
+    fp.register(list(family.refresh))
+    fp.register(list(family.refresh_after_removal))
+
+    with pytest.raises(TrustStoreError, match=r"\(exit 3\): no space left on device") as caught:
+        SystemStore(family).install(target)
+
+    assert family.refresh[0] in caught.value.hints[0]
+    assert list(family.anchors.iterdir()) == []
+
+
+def test_an_absent_tool_and_one_that_hangs(here, target, fp, monkeypatch):
+    family = dataclasses.replace(here(FAMILIES[0]), refresh=("/nowhere/refresh",))
+    fp.allow_unregistered(True)
+
+    with pytest.raises(TrustStoreError, match="refresh cannot be started: no such file"):
+        SystemStore(family).install(target)
+
+    monkeypatch.setattr(stores, "TIMEOUT_S", 0.01)
+    family = dataclasses.replace(family, refresh=("sleep", "9"))
+    with pytest.raises(TrustStoreError, match=r"did not end within 0\.01 s"):
+        SystemStore(family).install(target)
+
+
+def test_the_distribution_is_told_by_its_folder(tmp_path):
+    families = [dataclasses.replace(family, anchors=tmp_path / family.name) for family in FAMILIES]
+
+    assert system_stores(families) == []
+    for family in reversed(families):
+        family.anchors.mkdir()
+        (store,) = system_stores(families)
+        assert store.name == family.name
+
+
+def test_what_is_in_a_bundle_alone_goes_when_that_is_made_anew(here, target, fp):
+    family = here(FAMILIES[0])
+    family.bundle.write_bytes(target.cert_path.read_bytes())
+    store = SystemStore(family)
+
+    assert store.uninstalling(target) == [family.refresh_after_removal]
+
+
+def test_rights_are_needed_for_both_folders(here):
+    family = here(FAMILIES[0])
+
+    assert SystemStore(family).obstacle is None
+    nowhere = dataclasses.replace(family, anchors=family.anchors / "absent")
+    assert SystemStore(nowhere).obstacle == f"{nowhere.anchors} is not writable"
+
+
+def test_a_ca_that_can_issue_nothing_proves_nothing(here, target, data):
+    family = here(FAMILIES[0])
+    family.bundle.write_bytes(target.cert_path.read_bytes())
+    data.find_authority().key_path.unlink()
+
+    found = SystemStore(family).check(target)
+
+    assert found.state is State.REFUSED
+    assert found.says == "it can issue no certificate to try it with"
