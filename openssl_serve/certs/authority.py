@@ -12,7 +12,7 @@ from pathlib import Path
 from openssl_serve.certs.constraints import is_within, with_loopback
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.pairs import Pairs
-from openssl_serve.certs.profile import LOOPBACK, KeyType, Shape
+from openssl_serve.certs.profile import KeyType, Shape
 from openssl_serve.errors import CertificateError, StoreError
 from openssl_serve.hosts import Host, Subtree, parse_subtree
 from openssl_serve.openssl.binary import Openssl
