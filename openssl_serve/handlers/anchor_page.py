@@ -43,7 +43,7 @@ def anchor_page(
         what="the CA that issued its certificate" if offer.is_shared else "its certificate",
         danger=_danger(offer),
         notices="\n".join(f'<p class="notice">{each}</p>' for each in _notices(offer, place.host)),
-        places="\n".join(f'<li><a href="{url}">{url}</a></li>' for url in _places(offer, place)),
+        places=_links(_places(offer, place)),
         base=f"http://{place}{PREFIX}",
         **_devices(offer, agent),
         **_firefox(offer),
@@ -130,6 +130,16 @@ def _firefox(offer: Offer) -> dict[str, str]:
         "firefox": ", and Firefox from 120 on",
         "firefox_linux": " Firefox: Settings, Certificates, View Certificates, Authorities.",
     }
+
+
+def _links(urls: list[str]) -> str:
+    items = [f'<li><a href="{url}">{url}</a></li>' for url in urls]
+    if len(urls) > 1:
+        items.append(
+            '<li class="small">The name stays when the address changes, but not every network '
+            "knows it.</li>"
+        )
+    return "\n".join(items)
 
 
 def _places(offer: Offer, place: Authority) -> list[str]:
