@@ -6,11 +6,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from openssl_serve.api import ServerOptions, ensure_certificate, make_server
 from openssl_serve.certs.certificate import Certificate
 from openssl_serve.hosts import Address, parse_host
 from openssl_serve.server.polyglot import PolyglotServer
+from openssl_serve.targets import parse_target
+
+if TYPE_CHECKING:
+    from openssl_serve.handlers.proxy.upstream import Upstream
 
 __all__ = ["RunningServer", "running_server"]
 
@@ -46,7 +51,7 @@ class RunningServer:
 
 @contextlib.contextmanager
 def running_server(
-    target: Path,
+    target: "str | Path | Upstream",
     *hosts: str,
     certificate: Certificate | None = None,
     options: ServerOptions | None = None,
@@ -54,9 +59,10 @@ def running_server(
 ) -> Iterator[RunningServer]:
     """Serve *target* from a thread, on a free port of 127.0.0.1 unless *options* name an address.
 
-    With *certificate*, or else the kept one for *hosts*. It answers from the first line of the
+    A folder, or the URL of a server that is to be behind this one, as on the command line. With
+    *certificate*, or else the kept one for *hosts*. It answers from the first line of the
     `with` block on; at its end, whatever is still being sent is cut. *write_log* gets whole lines.
-    Raises what ensure_certificate and make_server raise.
+    Raises what ensure_certificate and make_server raise, UsageError for a target that is none.
 
     >>> import tempfile, urllib.request
     >>> with tempfile.TemporaryDirectory() as name:
@@ -70,6 +76,8 @@ def running_server(
     ...             response.read()
     b'hello'
     """
+    if isinstance(target, str):
+        target = parse_target(target)
     certificate = certificate or ensure_certificate(*hosts)
     options = options or ServerOptions()
     if options.address is None:

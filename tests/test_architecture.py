@@ -23,7 +23,7 @@ NEIGHBOURS = {
     ("hosts", "errors"), ("http1", "errors"), ("http1", "hosts"),
     ("pages", "errors"), ("pages", "http1"),
     ("openssl", "paths"), ("openssl", "tools"), ("trust", "certs"),
-    ("api", "renewal"), ("api", "live_contexts"), ("running", "api"),
+    ("api", "renewal"), ("api", "live_contexts"), ("running", "api"), ("running", "targets"),
     ("api", "anchors"), ("api", "targets"),
     ("anchors", "live_contexts"),
     ("__main__", "cli"), ("cli", "__init__"), ("pytest_plugin", "__init__"),

@@ -115,11 +115,12 @@ def test_the_wheel_holds_every_file_as_it_is(wheel: Path) -> None:
     assert content == {name: path.read_bytes() for name, path in SOURCES.items()}
 
 
-def test_the_wheel_names_its_command_and_its_dependencies(wheel: Path) -> None:
+def test_the_wheel_names_its_command_its_plugin_and_its_dependencies(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         info = {Path(n).name: archive.read(n).decode() for n in archive.namelist() if "-info/" in n}
 
     assert "openssl-serve = openssl_serve.__main__:main" in info["entry_points.txt"]
+    assert "[pytest11]\nopenssl_serve = openssl_serve.pytest_plugin\n" in info["entry_points.txt"]
     assert "Requires-Python: >=3.11\n" in info["METADATA"]
     required = [
         line.removeprefix("Requires-Dist: ")
