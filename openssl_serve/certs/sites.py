@@ -4,6 +4,7 @@ Each is complete for its purpose, refers to the kept files, and sends plain HTTP
 own server does; a renewed certificate is found in the same place.
 """
 
+import re
 from dataclasses import dataclass
 
 from openssl_serve.certs.store import Kept
@@ -113,11 +114,12 @@ def caddy(kept: Kept, site: Site) -> str:
 
 
 def traefik(kept: Kept, site: Site) -> str:
-    """A dynamic configuration file for traefik 2 and 3; its entry points are static."""
-    rule = " || ".join(f"Host(`{name}`)" for name in kept.facts.names if "*" not in name)
+    """A dynamic configuration file for traefik 3; its entry points are static."""
+    rule = _yaml(" || ".join(map(_traefik_rule, kept.facts.names)))
     return f"""\
 # Static configuration: entryPoints.web.address: ":{site.http_port}",
-# entryPoints.websecure.address: ":{site.https_port}", providers.file.filename: this file.
+# entryPoints.websecure.address: ":{site.https_port}", providers.file.filename: this file, whose
+# name has to end in .yml.
 tls:
   certificates:
     - certFile: {_yaml(kept.cert_path)}
@@ -129,12 +131,12 @@ http:
   routers:
     plain:
       entryPoints: [web]
-      rule: "{rule}"
+      rule: {rule}
       middlewares: [to-https]
       service: application
     secure:
       entryPoints: [websecure]
-      rule: "{rule}"
+      rule: {rule}
       service: application
       tls: {{}}
   middlewares:
@@ -193,7 +195,14 @@ def _quoted(path: object) -> str:
     return f'"{text}"' if set(text) & set(" ;{}#'") else text
 
 
-def _yaml(path: object) -> str:
+def _traefik_rule(name: str) -> str:
+    """What matches the requests for *name*; a wildcard stands for one label."""
+    if not name.startswith("*."):
+        return f"Host(`{name}`)"
+    return f"HostRegexp(`^[^.]+{re.escape(name.removeprefix('*'))}$`)"
+
+
+def _yaml(text: object) -> str:
     import json  # noqa: PLC0415 - a JSON string is a YAML string
 
-    return json.dumps(str(path))
+    return json.dumps(str(text))
