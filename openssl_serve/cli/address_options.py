@@ -5,11 +5,20 @@ import typer
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Address, parse_address, parse_host, parse_port, shorten
 
+SOURCES = ("DEFAULT", "DEFAULT_MAP", "ENVIRONMENT", "COMMANDLINE")
+"""Who can set an option, the last word last; DEFAULT_MAP is a configuration file."""
+
 
 def source_of(ctx: typer.Context, name: str) -> str:
-    """Where the value of the parameter *name* came from: COMMANDLINE, ENVIRONMENT, DEFAULT."""
+    """Where the value of the parameter *name* came from: one of `SOURCES`."""
     source = ctx.get_parameter_source(name)
     return source.name if source is not None else "DEFAULT"
+
+
+def outranks(ctx: typer.Context, name: str, *others: str) -> bool:
+    """Whether the parameter *name* was set by a later word in `SOURCES` than all *others*."""
+    rank = SOURCES.index(source_of(ctx, name))
+    return all(rank > SOURCES.index(source_of(ctx, other)) for other in others)
 
 
 def listening_address(
@@ -17,12 +26,12 @@ def listening_address(
 ) -> Address:
     """Combine --bind-addr, --host and --port (*values*); raises UsageError.
 
-    A value from the command line beats any from the environment; from the same source, --host
-    and --port are the more precise word.
+    A value from the command line beats any from the environment, and that any from a file; from
+    the same source, --host and --port are the more precise word.
     """
     bind_addr, host, port = values
     chosen = parse_address("127.0.0.1:8080")
-    for source in ("DEFAULT", "ENVIRONMENT", "COMMANDLINE"):
+    for source in SOURCES:
         if sources["bind_addr"] == source:
             chosen = parse_address(bind_addr)
         if host is not None and sources["host"] == source:

@@ -9,8 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 from openssl_serve import __version__
-from openssl_serve.cli import render
-from openssl_serve.errors import OpensslServeError
+from openssl_serve.cli import config, render
+from openssl_serve.errors import OpensslServeError, UsageError
 
 DEFAULT_COMMAND = "serve"
 
@@ -21,6 +21,7 @@ ROOMS = {
     "sign": ("sign",),
     "export": ("export",),
     "doctor": ("doctor",),
+    "settings": ("config",),
 }
 """Which module of this package has which commands, so that a start imports only its own."""
 
@@ -33,6 +34,24 @@ EXIT_BROKEN_PIPE = 141
 
 class Program(TyperGroup):
     """All commands; help shows the options of serve too, for most who ask want those."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for command in self.commands.values():
+            if config.options_of(command):
+                command.params.append(config.config_option())
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an error names the file or the variable that it came from."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            error.hints = (*error.hints, *config.origin_hints(ctx, str(error)))
+            raise
+        except typer.BadParameter as error:
+            for hint in config.origin_hints(ctx, error.format_message()):
+                error.add_note(hint)
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options of serve, then the program's own and the commands."""
@@ -56,6 +75,13 @@ def make_app(rooms: Iterable[str]) -> typer.Typer:
     for room in rooms:
         importlib.import_module(f"openssl_serve.cli.{room}").register(app)
     return app
+
+
+def commands_named(names: Iterable[str]) -> list[Any]:
+    """Import and return those of the commands *names* that there are."""
+    rooms = [room for room, commands in ROOMS.items() if set(commands) & set(names)]
+    group: Any = typer.main.get_command(make_app(rooms))
+    return [group.commands[name] for name in names if name in group.commands]
 
 
 def _options(

@@ -58,10 +58,11 @@ def warning(message: str, *hints: str) -> None:
 
 
 def usage_error(exception: Any) -> None:
-    """Print an error of the command line's own parser in our style."""
+    """Print an error of the command line's own parser in our style; its notes are hints."""
     message = exception.format_message().rstrip(".")
     command = getattr(getattr(exception, "ctx", None), "command_path", "openssl-serve")
-    error(message[:1].lower() + message[1:], f"{command} --help shows what can be said")
+    hints = [f"{command} --help shows what can be said", *getattr(exception, "__notes__", ())]
+    error(message[:1].lower() + message[1:], *hints)
 
 
 def wants_colour(stream: TextIO | None = None, environment: Mapping[str, str] = os.environ) -> bool:

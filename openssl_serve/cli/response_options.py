@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from openssl_serve.cli.address_options import SOURCES
 from openssl_serve.cli.options import option
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import shorten
@@ -60,8 +61,8 @@ def credentials(
 ) -> "Credentials | None":
     """Return who may come in; *sources* say where --auth and --auth-file were given.
 
-    Of the two the command line's wins over the environment's. Raises UsageError for both from one
-    source, and for what is no name and password.
+    Of the two, that from the source with the later word in `SOURCES` wins. Raises UsageError for
+    both from one source, and for what is no name and password.
     """
     if auth is None and auth_file is None:
         return None
@@ -70,7 +71,7 @@ def credentials(
     if auth is not None and auth_file is not None:
         if sources["auth"] == sources["auth_file"]:
             raise UsageError("--auth and --auth-file exclude each other", "leave out one of them")
-        if sources["auth"] == "COMMANDLINE":
+        if SOURCES.index(sources["auth"]) > SOURCES.index(sources["auth_file"]):
             auth_file = None
     if auth_file is None:
         assert auth is not None

@@ -12,7 +12,12 @@ from openssl_serve.cli import folder_options as folder
 from openssl_serve.cli import proxy_options as proxy
 from openssl_serve.cli import render
 from openssl_serve.cli import response_options as response
-from openssl_serve.cli.address_options import file_mode, listening_address, source_of
+from openssl_serve.cli.address_options import (
+    file_mode,
+    listening_address,
+    outranks,
+    source_of,
+)
 from openssl_serve.cli.certificate_options import (
     PASSWORD_VARIABLE,
     explain_groups,
@@ -20,6 +25,7 @@ from openssl_serve.cli.certificate_options import (
     key_password,
     wanted_pairs,
 )
+from openssl_serve.cli.config import file_in_use
 from openssl_serve.cli.options import option
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import parse_host, shorten
@@ -38,7 +44,8 @@ def register(app: typer.Typer) -> None:
 def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelled out
     ctx: typer.Context,
     target: Annotated[
-        str, typer.Argument(help="A folder, or the URL of a server that runs.", show_default=True)
+        str, typer.Argument(help="A folder, or the URL of a server that runs.", show_default=True,
+                            envvar="OPENSSL_SERVE_TARGET", show_envvar=False)
     ] = ".",
     cert_host: Annotated[
         list[str] | None,
@@ -149,7 +156,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     from openssl_serve.targets import parse_target  # noqa: PLC0415
 
     content, routes = parse_target(target), proxy.routes(route)
-    if lan and host is None and source_of(ctx, "bind_addr") == "DEFAULT":
+    if lan and outranks(ctx, "lan", "bind_addr", "host"):
         address = address._replace(host=any_address())
     options = api.ServerOptions(
         address=address,
@@ -179,7 +186,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
             no_compression=no_compression,
             cache=cache,
             live_reload=live_reload,
-            never=tuple(path for path in (password_file, auth_file) if path),
+            never=tuple(path for path in (password_file, auth_file, file_in_use(ctx)) if path),
         ),
         decorations=response.decorations(
             cors=cors,

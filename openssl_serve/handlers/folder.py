@@ -19,6 +19,9 @@ from openssl_serve.hosts import shorten
 SECRET_SUFFIXES = (b".key", b".pem", b".p12", b".pfx", b".jks", b".keystore")
 """Of names that hold keys as a rule, in lower case."""
 
+SECRET_NAME = b"openssl-serve.toml"
+"""Our own configuration, in lower case: it may hold a password."""
+
 _PUBLIC_DOT_NAME = b".well-known"
 """RFC 8615: the one name with a dot that is there to be asked for."""
 
@@ -112,7 +115,8 @@ class Folder:
             return True
         if name.startswith(b"."):
             return name == _PUBLIC_DOT_NAME
-        return not name.lower().endswith(SECRET_SUFFIXES)
+        name = name.lower()
+        return name != SECRET_NAME and not name.endswith(SECRET_SUFFIXES)
 
     def path_of(self, names: Iterable[bytes]) -> bytes:
         """Return the path of what *names* lead to; nothing is resolved."""
