@@ -8,7 +8,7 @@ import shutil
 import signal
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TypeVar
@@ -18,22 +18,24 @@ from benchmarks.figures import (
     METRIC,
     NEXT_AIMS,
     OURS,
+    PROXY_AIMS,
     Results,
     advantage_over,
     middle,
     together,
     verdict,
 )
-from benchmarks.loads import LOADS, Target, missing_programs
+from benchmarks.loads import LOADS, PROXY_LOADS, Target, missing_programs
 from benchmarks.makers import GENERATE, RUN_TIMEOUT_S, RUNS, Maker, find_makers, generate
 from benchmarks.peers import NPM_PACKAGES, ROOT, Peer, find_all, install_npm
 from benchmarks.picture import picture
 from benchmarks.processes import BenchError, Strangers, output
+from benchmarks.proxies import find_proxies
 from benchmarks.rounds import Plan, run
 from benchmarks.table import aims, measured, table
 
 WIDTH_IN_A_FILE = 100
-MEASUREMENTS = (*LOADS, GENERATE)
+MEASUREMENTS = (*LOADS, *PROXY_LOADS, GENERATE)
 
 Program = TypeVar("Program", Peer, Maker)
 
@@ -81,30 +83,35 @@ def _bench(options: argparse.Namespace) -> int:
     npm_folder = options.npm_folder or ROOT / ".bench" / "node_modules"
     if options.install_npm:
         install_npm(npm_folder)
-    plan = _plan(options)
+    plan, proxy_plan = _plan(options, LOADS), _plan(options, PROXY_LOADS)
     known = find_all(npm_folder) if plan.loads else []
+    proxies = find_proxies(npm_folder) if proxy_plan.loads else []
     makers = find_makers(npm_folder) if GENERATE in (options.metrics or MEASUREMENTS) else []
-    names = [each.name for each in known] + [each.name for each in makers]
+    names = [each.name for each in (*known, *proxies)] + [each.name for each in makers]
     _check_names(names, options.peers)
     peers = _choose(known, options.peers)
+    proxies = _choose(proxies, options.peers)
     makers = _choose(makers, options.peers)
     # Each server has its turns, its starts, and time to be slow; whatever hangs ends all then.
     turn_s = len(plan.loads) * (plan.seconds + 10) + plan.starts * 5
     runs = len(makers) * (plan.rounds * RUNS + 1)
-    signal.alarm(120 + len(peers) * plan.rounds * turn_s + runs * RUN_TIMEOUT_S)
+    proxied_s = len(proxies) * plan.rounds * len(proxy_plan.loads) * (plan.seconds + 10)
+    signal.alarm(120 + len(peers) * plan.rounds * turn_s + proxied_s + runs * RUN_TIMEOUT_S)
     strangers = Strangers()
     results, targets = run(peers, plan, say) if peers else ({}, [])
+    passed, more = run(proxies, proxy_plan, say) if proxies else ({}, [])
     made = generate(makers, plan.rounds, say) if makers else {}
     others = strangers.share()
     signal.alarm(0)
-    everything = together(results, made)
+    everything = together(results, passed, made)
+    targets += more
 
     shown = [target.peer for target in targets] + [each for each in makers if each.name in made]
     versions = {each.name: each.version for each in shown}
     how = _conditions(plan, others, f"of {plan.seconds} s" if targets else f"of {RUNS} runs")
     width = shutil.get_terminal_size((WIDTH_IN_A_FILE, 24)).columns
     words = [f"{', '.join(f'{name} {version}' for name, version in versions.items())}\n{how}"]
-    words += [table(part, measured(part), width) for part in (results, made) if part]
+    words += [table(part, measured(part), width) for part in (results, passed, made) if part]
     if made:
         keys = ", ".join(f"{each.name} {each.key}" for each in makers if each.name in made)
         words[-1] += f"\n{RUNS} runs a round, each makes the key of its choice: {keys}"
@@ -123,13 +130,13 @@ def _bench(options: argparse.Namespace) -> int:
         ]
         options.svg.write_text(picture(results, panels, how))
     if options.json:
-        raw = {"other_work": others, **_raw(results, targets, plan)}
+        raw = {"other_work": others, **_raw(everything, targets, plan)}
         raw["makers"] = {
             each.name: {"version": each.version, "key": each.key, **_figures(made, each.name)}
             for each in makers
             if each.name in made
         }
-        raw["aims"] = [verdict(aim, everything) for aim in AIMS]
+        raw["aims"] = [verdict(aim, everything) for aim in (*AIMS, *PROXY_AIMS)]
         raw["next_aims"] = [verdict(aim, everything) for aim in NEXT_AIMS]
         options.json.write_text(json.dumps(raw, indent=2) + "\n")
     return 0 if OURS in everything else 1
@@ -166,8 +173,8 @@ def _hint(name: str) -> str:
     return ""
 
 
-def _plan(options: argparse.Namespace) -> Plan:
-    loads = [each for each in LOADS if each in (options.metrics or LOADS)]
+def _plan(options: argparse.Namespace, known: Iterable[str]) -> Plan:
+    loads = [each for each in known if each in (options.metrics or MEASUREMENTS)]
     for load, program in missing_programs().items():
         if load in loads:
             say(f"{load} is not measured: no {program} in PATH")

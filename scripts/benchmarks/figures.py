@@ -37,6 +37,10 @@ METRICS = (
     Metric("idle", "an idle TLS connection, KB", higher_is_better=False, digits=1),
     Metric("start", "start to response, ms", higher_is_better=False, digits=1),
     Metric("memory", "memory at peak, MB", higher_is_better=False, digits=1),
+    Metric("proxied", "through a proxy, requests/s"),
+    Metric("proxied-p99", "99 % of them within, ms", higher_is_better=False, digits=2),
+    Metric("proxied-download", "100 MB through it, MB/s"),
+    Metric("added", "what it adds to one request, ms", higher_is_better=False, digits=3),
     Metric("generate", "generate, whole process, ms", higher_is_better=False, digits=1),
 )
 METRIC = {metric.key: metric for metric in METRICS}
@@ -62,6 +66,15 @@ AIMS = (
     Aim("connections", "nginx", 0.8),
     Aim("start", "caddy", 0.5),
     Aim("generate", "pem", 2),
+)
+
+MAX_ADDED_MS = 0.3
+"""What our proxy may add to one request over one connection."""
+
+PROXY_AIMS = (
+    Aim("proxied", "caddy", 1),
+    Aim("proxied", "local-ssl-proxy", 10),
+    Aim("proxied-download", "caddy", 0.8),
 )
 
 NEXT_AIMS = (
@@ -106,6 +119,15 @@ def together(*parts: Results) -> dict[str, dict[str, Rounds]]:
         name: {key: each for part in parts for key, each in part.get(name, {}).items()}
         for name in names
     }
+
+
+def added_verdict(results: Results) -> str:
+    """Say in one line whether our proxy adds no more than it may."""
+    added = middle(results.get(OURS, {}).get("added", ()))
+    what = f"{METRIC['added'].label} <= {MAX_ADDED_MS:g}"
+    if added is None:
+        return f"not measured  {what}"
+    return f"{'met' if added <= MAX_ADDED_MS else 'missed':<12}  {what}: {added:.3f}"
 
 
 def verdict(aim: Aim, results: Results) -> str:

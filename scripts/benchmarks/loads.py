@@ -3,6 +3,7 @@
 import http.client
 import re
 import shutil
+import socket
 import ssl
 import sys
 import time
@@ -60,6 +61,21 @@ def await_response(site: Site, server: Server, begun: float) -> float:
             if received <= SMALL_BYTES:
                 raise BenchError(f"{received} bytes are no complete answer")
             return (time.monotonic() - begun) * 1000
+
+
+def await_port(port: int, server: Server) -> None:
+    """Wait until a *server* listens on *port*."""
+    end = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError as error:
+            server.check_alive()
+            if time.monotonic() > end:
+                raise BenchError(f"nothing listens after {START_TIMEOUT_S:g} s") from error
+            time.sleep(0.0005)
+        else:
+            return
 
 
 def check_answers(target: Target) -> None:
@@ -138,6 +154,33 @@ def stuck(target: Target) -> dict[str, float | None]:
     return {"stuck": p99_ms}
 
 
+def proxied(target: Target) -> dict[str, float | None]:
+    """Request the small file from the server behind, over connections that stay."""
+    said = keep_alive(target)
+    return {"proxied": said["keep-alive"], "proxied-p99": said["keep-alive-p99"]}
+
+
+def proxied_download(target: Target) -> dict[str, float | None]:
+    """Fetch the large file from the server behind."""
+    return {"proxied-download": download(target)["download"]}
+
+
+def added(target: Target) -> dict[str, float | None]:
+    """Request it over one connection, through the proxy and past it, in turns of a second."""
+    through, direct = [], []
+    for _ in range(2):
+        through.append(_alone(target, f"https://127.0.0.1:{target.site.tls_port}/{SMALL}"))
+        direct.append(_alone(target, f"http://127.0.0.1:{target.site.upstream_port}/{SMALL}"))
+    return {"added": median(through) - median(direct)}
+
+
+def _alone(target: Target, url: str) -> float:
+    """Give the milliseconds of a request when there is never another."""
+    command = ["wrk", "-t1", "-c1", "-d1s", "--latency", url]
+    said = run_load(command, GRACE_S, target.server.sample_memory)
+    return read_wrk(said)["p50_ms"]
+
+
 def idle(target: Target) -> dict[str, float | None]:
     """Weigh a new instance before and while connections are kept open that ask for nothing."""
     site, server, _ = target.launch()
@@ -184,12 +227,19 @@ LOADS = {
     "start": Load(start, ("start",)),
 }
 
+PROXY_LOADS = {
+    "proxied": Load(proxied, ("proxied", "proxied-p99")),
+    "proxied-download": Load(proxied_download, ("proxied-download",)),
+    "added": Load(added, ("added",)),
+}
+"""Of servers that stand before another."""
+
 
 def missing_programs() -> dict[str, str]:
     """Say which loads cannot run here, and for want of what."""
     if shutil.which("wrk"):
         return {}
-    return dict.fromkeys(("keep-alive", "redirects"), "wrk")
+    return dict.fromkeys(("keep-alive", "redirects", "proxied", "added"), "wrk")
 
 
 def _client(

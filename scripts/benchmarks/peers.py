@@ -20,7 +20,7 @@ from benchmarks.processes import BenchError, Word, output
 
 ROOT = Path(__file__).parent.parent.parent
 
-NPM_PACKAGES = ("http-server", "httpolyglot", "pem")
+NPM_PACKAGES = ("http-server", "httpolyglot", "pem", "local-ssl-proxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Site:
     scratch: Path
     tls_port: int
     plain_port: int
+    upstream_port: int = 0
+    """Of the server that a proxy is to stand before."""
 
     def write(self, name: str, text: str) -> Path:
         """Put a configuration into the scratch folder."""
@@ -122,24 +124,24 @@ def nginx() -> Peer:
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
     def command(site: Site) -> list[Word]:
-        # As root its workers would become "nobody", who cannot read the temporary folder.
-        user = ""
-        if os.geteuid() == 0:
-            user = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};"
-        config = site.write("nginx.conf", NGINX.format(user=user, **_places(site)))
+        config = site.write("nginx.conf", NGINX.format(user=system_user(), **places(site)))
         where: list[Word] = ["-p", site.scratch, "-c", config, "-e", site.scratch / "error.log"]
         return [str(program), *where]
 
-    return Peer("nginx", _version([program, "-v"]), command)
+    return Peer("nginx", version_of([program, "-v"]), command)
 
 
 # --- Caddy
 
-CADDYFILE = """\
+CADDYFILE_TOP = """\
 {{
     admin off
     auto_https off
 }}
+"""
+CADDYFILE = (
+    CADDYFILE_TOP
+    + """\
 https://:{tls_port} {{
     bind 127.0.0.1
     tls {certificate} {key}
@@ -157,6 +159,7 @@ http://:{plain_port} {{
     }}
 }}
 """
+)
 
 
 def caddy() -> Peer:
@@ -164,10 +167,10 @@ def caddy() -> Peer:
     program = shutil.which("caddy")
 
     def command(site: Site) -> list[Word]:
-        config = site.write("Caddyfile", CADDYFILE.format(**_places(site)))
+        config = site.write("Caddyfile", CADDYFILE.format(**places(site)))
         return [str(program), "run", "--config", config, "--adapter", "caddyfile"]
 
-    return Peer("caddy", _version([program, "version"]), command)
+    return Peer("caddy", version_of([program, "version"]), command)
 
 
 # --- http-server
@@ -275,11 +278,19 @@ def npm_version(node: str, package: Path) -> str:
     return str(json.loads(description.read_text())["version"])
 
 
-def _places(site: Site) -> dict[str, object]:
+def places(site: Site) -> dict[str, object]:
+    """Give the fields of *site* by name, for a configuration."""
     return {name: getattr(site, name) for name in Site.__slots__}
 
 
-def _version(command: list[str | None]) -> str:
+def system_user() -> str:
+    """Give nginx's directive without which root's workers become "nobody", who can read nothing."""
+    if os.geteuid() != 0:
+        return ""
+    return f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};"
+
+
+def version_of(command: list[str | None]) -> str:
     """Find the first word with a digit in what a program says of itself; empty without program."""
     program, *arguments = command
     if program is None:

@@ -18,15 +18,18 @@ from benchmarks.loads import (
     LARGE,
     LARGE_BYTES,
     LOADS,
+    PROXY_LOADS,
     SMALL,
     SMALL_BYTES,
     Target,
+    await_port,
     await_response,
     check_answers,
     warm_up,
 )
 from benchmarks.peers import Peer, Site
 from benchmarks.processes import BenchError, Server, Word, free_port, output
+from benchmarks.proxies import upstream
 
 OPENSSL_CONFIG = """\
 [req]
@@ -48,7 +51,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: `loads` are keys of LOADS."""
+    """How much is measured: `loads` are keys of LOADS, or all of them of PROXY_LOADS."""
 
     loads: Sequence[str]
     rounds: int
@@ -62,6 +65,7 @@ class Workspace:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="openssl-serve-bench-"))
         self._launches = 0
+        self._upstream_port = 0
 
     def __enter__(self) -> Self:
         return self
@@ -84,19 +88,39 @@ class Workspace:
             for _ in range(100):
                 large.write(os.urandom(LARGE_BYTES // 100))
 
-    def launch(self, peer: Peer) -> tuple[Site, Server, float]:
-        """Start *peer*; give its place, itself, and the milliseconds to its first response."""
-        self._launches += 1
-        scratch = self.folder / f"{peer.name}-{self._launches}"
+    def bring_up_upstream(self) -> Server:
+        """Start the server that proxies are to stand before; raises BenchError without one."""
+        scratch = self.folder / "upstream"
         scratch.mkdir()
-        site = Site(
+        self._upstream_port = free_port()
+        command = upstream(self._site(scratch))
+        if command is None:
+            raise BenchError("no nginx in PATH to stand before")
+        server = Server(command, scratch / "output.log", {})
+        try:
+            await_port(self._upstream_port, server)
+        except BaseException:
+            server.stop()
+            raise
+        return server
+
+    def _site(self, scratch: Path) -> Site:
+        return Site(
             folder=self.folder / "files",
             certificate=self.folder / "certificate.pem",
             key=self.folder / "key.pem",
             scratch=scratch,
             tls_port=free_port(),
             plain_port=free_port(),
+            upstream_port=self._upstream_port,
         )
+
+    def launch(self, peer: Peer) -> tuple[Site, Server, float]:
+        """Start *peer*; give its place, itself, and the milliseconds to its first response."""
+        self._launches += 1
+        scratch = self.folder / f"{peer.name}-{self._launches}"
+        scratch.mkdir()
+        site = self._site(scratch)
         command = peer.command(site)
         homes = ("OPENSSL_SERVE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")
         environment = dict.fromkeys(homes, str(scratch))
@@ -114,6 +138,8 @@ def run(peers: Sequence[Peer], plan: Plan, say: Say) -> tuple[Figures, list[Targ
     figures: Figures = {}
     with Workspace() as workspace, ExitStack() as servers:
         workspace.fill()
+        if not LOADS.keys() & set(plan.loads):
+            servers.enter_context(workspace.bring_up_upstream())
         targets = []
         for peer in peers:
             try:
@@ -126,7 +152,8 @@ def run(peers: Sequence[Peer], plan: Plan, say: Say) -> tuple[Figures, list[Targ
             _measure(load, targets, plan, figures, say)
         for target in targets:
             target.server.sample_memory()
-            figures[target.peer.name]["memory"] = [target.server.peak_memory]
+            if LOADS.keys() & set(plan.loads):
+                figures[target.peer.name]["memory"] = [target.server.peak_memory]
     return figures, targets
 
 
@@ -148,10 +175,10 @@ def _measure(load: str, targets: list[Target], plan: Plan, figures: Figures, say
             found: dict[str, float | None] = {}
             try:
                 target.server.check_alive()
-                found = LOADS[load].measure(target)
+                found = (LOADS | PROXY_LOADS)[load].measure(target)
             except BenchError as error:
                 say(f"{target.peer.name}, {load}: {error}")
                 target.details.append({"load": load, "error": str(error)})
             target.server.sample_memory()
-            for key in LOADS[load].keys:
+            for key in (LOADS | PROXY_LOADS)[load].keys:
                 figures[target.peer.name].setdefault(key, []).append(found.get(key))

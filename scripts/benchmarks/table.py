@@ -7,8 +7,10 @@ from benchmarks.figures import (
     METRICS,
     NEXT_AIMS,
     OURS,
+    PROXY_AIMS,
     Metric,
     Results,
+    added_verdict,
     advantage_over,
     middle,
     verdict,
@@ -39,7 +41,8 @@ def aims(results: Results) -> str:
     """List each aim with met, missed or not measured, then those that come next."""
     lines = ["aims"]
     lines += [f"  {verdict(aim, results)}" for aim in AIMS]
-    lines += ["next"]
+    lines += [f"  {verdict(aim, results)}" for aim in PROXY_AIMS]
+    lines += [f"  {added_verdict(results)}", "next"]
     lines += [f"  {verdict(aim, results)}" for aim in NEXT_AIMS]
     return "\n".join(lines)
 
