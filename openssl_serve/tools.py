@@ -1,8 +1,11 @@
-"""The door to every program but openssl; the only import of `subprocess`."""
+"""The door to every program but openssl, and to that beside threads; the only `subprocess`."""
 
+import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 Child = subprocess.Popen[bytes]
@@ -59,6 +62,43 @@ def capture(
         return None
     texts = (data.decode("utf-8", "replace") for data in (done.stdout, done.stderr))
     return Output(done.returncode, *texts)
+
+
+class RawOutput(NamedTuple):
+    """The same as it came."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+def capture_private(
+    arguments: Sequence[str], environment: Mapping[str, str], folder: Path, timeout_s: float
+) -> RawOutput | None:
+    """Run a program without input in *folder*; what it makes is its user's alone (umask 077).
+
+    *environment* is all that it gets. After *timeout_s* seconds it is killed, with all that it has
+    started; the answer is then None. Raises OSError when it cannot be started.
+    """
+    with subprocess.Popen(  # noqa: S603  a list of arguments, made by us
+        arguments,
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        umask=0o077,
+        process_group=0,
+    ) as child:
+        try:
+            stdout, stderr = child.communicate(timeout=timeout_s)
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                return None
+            raise
+    return RawOutput(child.returncode, stdout, stderr)
 
 
 def start(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:

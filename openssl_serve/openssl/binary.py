@@ -71,8 +71,10 @@ class Openssl:
         first, who looks at its files calls `failure`. Raises OpensslUnusableError when it cannot
         be started, OpensslFailedError when it was killed, by the time limit or otherwise.
         """
+        # Imported here, as all that only a call needs.
+        import threading  # noqa: PLC0415
+
         _refuse_what_sh_cannot_say(arguments)
-        sh = _import_sh()
         config = folder / "openssl.cnf"
         environment = {k: v for k, v in os.environ.items() if k not in _OVERRIDDEN}
         environment |= {
@@ -80,19 +82,54 @@ class Openssl:
             # Also read by the commands that have no -config option.
             "OPENSSL_CONF": str(config) if config.exists() else os.devnull,
         }
+        # sh runs Python between fork and exec, which may deadlock when another thread has held a
+        # lock meanwhile: as in a test run, or in a program with a server of ours in a thread.
+        call = self._by_sh if threading.active_count() == 1 else self._beside_threads
+        return call(arguments, folder, environment, timeout_s)
+
+    def _beside_threads(
+        self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str], timeout_s: int
+    ) -> Output:
+        import signal  # noqa: PLC0415
+
+        from openssl_serve import tools  # noqa: PLC0415
+
+        try:
+            output = tools.capture_private(
+                [str(self.path), *arguments], environment, folder, timeout_s
+            )
+        except OSError as error:
+            raise self._cannot_start() from error
+        if output is None:
+            raise self._killed(arguments[0], signal.SIGALRM, timeout_s)
+        stderr = output.stderr.decode("utf-8", "replace")
+        if output.exit_code < 0:
+            raise self._killed(arguments[0], -output.exit_code, timeout_s, stderr)
+        return Output(output.exit_code, output.stdout, stderr)
+
+    def _by_sh(
+        self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str], timeout_s: int
+    ) -> Output:
+        import signal  # noqa: PLC0415
+        import warnings  # noqa: PLC0415
+
+        sh = _import_sh()
 
         def before_exec() -> None:
             # In the child, after the fork. sh has a _timeout of its own, but that makes every
             # call wait for the next tenth of a second; an alarm survives exec and costs nothing.
-            import signal  # noqa: PLC0415
-
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
             signal.alarm(timeout_s)
             os.umask(0o077)  # noqa: TID251 - the child's own; LibreSSL makes keys 0666 & ~umask
 
         try:
-            with Path(os.devnull).open("rb") as nothing:
+            with Path(os.devnull).open("rb") as nothing, warnings.catch_warnings():
+                # Python 3.12 and later: of sh's own threads for the call before, which the system
+                # still counts when they have ended.
+                warnings.filterwarnings(
+                    "ignore", ".* multi-threaded, use of fork", DeprecationWarning
+                )
                 result = sh.Command(str(self.path))(
                     *arguments,
                     _in=nothing,
@@ -105,18 +142,24 @@ class Openssl:
                     _preexec_fn=before_exec,
                 )
         except sh.SignalException as error:
-            raise OpensslFailedError(
-                f"{self.path}: {arguments[0]} did not end within {timeout_s} s"
-                if error.exit_code == -14
-                else f"{self.path}: {arguments[0]} was killed by signal {-error.exit_code}",
-                stderr=error.stderr.decode("utf-8", "replace"),
-            ) from error
+            stderr = error.stderr.decode("utf-8", "replace")
+            raise self._killed(arguments[0], -error.exit_code, timeout_s, stderr) from error
         except (sh.CommandNotFound, sh.ForkException, OSError) as error:
-            # The file exists and is executable, yet exec refuses it: another machine's binary.
-            raise OpensslUnusableError(
-                f"openssl cannot be started: {self.path}", *self._hints()
-            ) from error
+            raise self._cannot_start() from error
         return Output(result.exit_code, result.stdout, result.stderr.decode("utf-8", "replace"))
+
+    def _killed(
+        self, step: str, number: int, timeout_s: int, stderr: str = ""
+    ) -> OpensslFailedError:
+        import signal  # noqa: PLC0415
+
+        late = number == signal.SIGALRM
+        how = f"did not end within {timeout_s} s" if late else f"was killed by signal {number}"
+        return OpensslFailedError(f"{self.path}: {step} {how}", stderr=stderr)
+
+    def _cannot_start(self) -> OpensslUnusableError:
+        # The file exists and is executable, yet exec refuses it: another machine's binary.
+        return OpensslUnusableError(f"openssl cannot be started: {self.path}", *self._hints())
 
     def failure(self, step: str, output: Output) -> OpensslFailedError:
         """The error for a *step* ("req") that did not do its work.

@@ -3,11 +3,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from stubs import calls, saying, stub
 
+from openssl_serve import LocalCA
 from openssl_serve.errors import (
     OpensslError,
     OpensslFailedError,
@@ -17,6 +19,23 @@ from openssl_serve.errors import (
 )
 from openssl_serve.openssl import binary
 from openssl_serve.openssl.binary import Openssl, Output, failure
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """No other thread, whatever the tests before have left."""
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+
+
+@pytest.fixture
+def beside_a_thread():
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    yield
+    end.set()
+    thread.join()
+
 
 FOLDERS = {"one": "OpenSSL 3.0.1", "two": "OpenSSL 3.5.7 1 Jan 2026"}
 
@@ -159,6 +178,11 @@ def test_a_binary_of_another_machine(tmp_path):
 
 
 class TestRunning:
+    @pytest.fixture(params=["alone", "beside a thread"], autouse=True)
+    def threads(self, request):
+        """Openssl is started in another way when there are other threads."""
+        request.getfixturevalue(request.param.replace(" ", "_"))
+
     @pytest.fixture
     def tool(self, tmp_path):
         """A stub that runs its body for everything but version."""
@@ -177,6 +201,22 @@ class TestRunning:
         output = openssl.run("x", folder=tmp_path)
 
         assert output == (7, bytes(100000), "e" * 9000)
+
+    def test_one_that_kills_itself_is_said_to_be_killed(self, tool, tmp_path):
+        openssl = tool("echo why >&2; kill -9 $$")
+
+        with pytest.raises(OpensslFailedError, match="req was killed by signal 9") as failed:
+            openssl.run("req", folder=tmp_path)
+
+        assert failed.value.stderr == "why\n"
+
+    def test_one_that_cannot_be_started_is_said_so(self, tool, tmp_path):
+        openssl = tool("exit 0")
+        path = openssl.path
+        path.write_bytes(b"\x7fELF of another machine")
+
+        with pytest.raises(OpensslUnusableError, match=f"openssl cannot be started: {path}"):
+            openssl.run("req", folder=tmp_path)
 
     def test_no_terminal_and_nothing_to_read(self, tool, tmp_path):
         openssl = tool("[ -t 0 ] || [ -t 1 ] || [ -t 2 ] && echo terminal; cat")
@@ -256,6 +296,15 @@ class TestRunning:
         assert min(measured() for _ in range(5)) < 0.08
 
 
+@pytest.mark.usefixtures("beside_a_thread")
+def test_no_python_runs_between_fork_and_exec_beside_a_thread(tmp_path, monkeypatch):
+    """Where it may wait for ever for a lock that another thread has held."""
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("forked"))
+
+    assert LocalCA(tmp_path).issue("a.test").facts.names == ("a.test",)
+
+
+@pytest.mark.usefixtures("alone")
 def test_sh_leaves_nothing_behind_in_this_process():
     """Importing sh replaces glob.glob for everybody."""
     before = glob.glob
