@@ -74,6 +74,14 @@ class ListenError(OpensslServeError):
     exit_code = 6
 
 
+class CommandError(OpensslServeError):
+    """The command of `run` cannot be started; `exit_code` is what a shell would leave with."""
+
+    def __init__(self, exit_code: int, message: str, *hints: str) -> None:
+        super().__init__(message, *hints)
+        self.exit_code = exit_code
+
+
 class HttpError(OpensslServeError):
     """Ends one request with `status` and these extra `fields`; never reaches the terminal."""
 

@@ -114,3 +114,47 @@ def start(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def start_in_group(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
+    """Start a program with this one's streams, as the leader of a process group of its own.
+
+    *environment* is all that it gets. Raises OSError when it cannot be started.
+    """
+    return subprocess.Popen(  # noqa: S603  what the user asked to run
+        arguments, env=dict(environment), process_group=0
+    )
+
+
+_GUARD = """
+read -r line && exit
+kill -s TERM -- "-$1"
+for second in 1 2 3; do
+    sleep 1
+    kill -s 0 -- "-$1" 2>/dev/null || exit
+done
+kill -s KILL -- "-$1"
+"""
+
+
+class Guard:
+    """Ends the process *group* when this process ends without having said that it does.
+
+    Nothing else can after a SIGKILL. It is a shell that waits for a pipe to close.
+    """
+
+    def __init__(self, group: int) -> None:
+        # In a session of its own: a signal from the terminal, or for all of us, is not for it.
+        self._shell = subprocess.Popen(  # noqa: S603  the words above, and a number
+            ["/bin/sh", "-c", _GUARD, "openssl-serve", str(group)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+
+    def release(self) -> None:
+        """Let it go, now that the group has ended; harmless when done before."""
+        if self._shell.returncode is None:
+            self._shell.communicate(b"\n")

@@ -1,8 +1,11 @@
 """Ports and descriptors: why an address cannot be had, who has it, how many files may be open."""
 
+import contextlib
 import errno
+import ipaddress
 import os
 import resource
+import sys
 from pathlib import Path
 
 from openssl_serve.errors import ListenError
@@ -39,7 +42,20 @@ def find_holder(port: int) -> str | None:
 
     Linux does, in /proc, for processes of the same user (for root, of all).
     """
-    inodes = set()
+    found = {socket for socket, address in listening_sockets().items() if address.port == port}
+    if not found:
+        return None
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal() and found & sockets_of(process):
+            with contextlib.suppress(OSError):
+                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                return f"{name}, pid {process.name}"
+    return None
+
+
+def listening_sockets() -> dict[str, Address]:
+    """Read where TCP sockets listen (Linux); the keys are what `sockets_of` gives."""
+    found = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
@@ -47,21 +63,30 @@ def find_holder(port: int) -> str | None:
             continue
         for line in lines:
             words = line.split()
-            if words[3] == _LISTEN and int(words[1].rpartition(":")[2], 16) == port:
-                inodes.add(f"socket:[{words[9]}]")
-    if not inodes:
-        return None
-    for process in Path("/proc").iterdir():
-        if not process.name.isdecimal():
-            continue
-        try:
-            if any(os.readlink(fd) in inodes for fd in (process / "fd").iterdir()):
-                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
-                return f"{name}, pid {process.name}"
-        except OSError:
-            # Gone meanwhile, or another user's.
-            continue
-    return None
+            if words[3] == _LISTEN:
+                host, _, port = words[1].rpartition(":")
+                found[f"socket:[{words[9]}]"] = Address(_address(host), int(port, 16))
+    return found
+
+
+def sockets_of(process: Path) -> set[str]:
+    """Return what the descriptors of *process* (/proc/PID) are; none if it is another user's."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for fd in (process / "fd").iterdir():
+            # One that has been closed meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                found.add(os.readlink(fd))
+    return found
+
+
+def _address(text: str) -> str:
+    """Read an address as the kernel writes it: 32-bit words in this machine's byte order."""
+    data = bytes.fromhex(text)
+    if sys.byteorder == "little":
+        data = b"".join(data[n : n + 4][::-1] for n in range(0, len(data), 4))
+    address = ipaddress.ip_address(data)
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def raise_open_files() -> int:

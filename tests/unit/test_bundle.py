@@ -220,7 +220,7 @@ def test_a_local_ca_that_cannot_be_read_is_said(folder):
 def places(monkeypatch, *, cafile="/nonexistent", capath="/nonexistent", files=()):
     monkeypatch.setattr(bundle, "SYSTEM_BUNDLES", tuple(map(str, files)))
     found = SimpleNamespace(openssl_cafile=str(cafile), openssl_capath=str(capath))
-    monkeypatch.setattr(bundle.ssl, "get_default_verify_paths", lambda: found)
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: found)
 
 
 def test_the_system_is_asked_in_this_order(tmp_path, monkeypatch):

@@ -1,0 +1,99 @@
+"""Where a process group listens: asked of /proc on Linux, of lsof elsewhere."""
+
+import errno
+import socket
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from openssl_serve import tools
+from openssl_serve.child.processes import family
+from openssl_serve.hosts import Address
+from openssl_serve.server.ports import listening_sockets, sockets_of
+
+LSOF = ("lsof", "-nP", "-iTCP", "-sTCP:LISTEN", "-Fgtn")
+"""No names, no looking up; for each process its group, for each socket its type and name."""
+
+LSOF_TIMEOUT_S = 5.0
+"""It takes a twentieth of a second, and hangs where a network file system does."""
+
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+class Listening(NamedTuple):
+    """Addresses to connect to: of the group's own sockets, and of everybody's."""
+
+    group: frozenset[Address]
+    everybody: frozenset[Address]
+
+
+def free_address() -> Address:
+    """Return 127.0.0.1 with a port that is free there and on ::1, where a name may lead too."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+            if not _is_taken_on_ipv6(port):
+                return Address("127.0.0.1", port)
+
+
+def _is_taken_on_ipv6(port: int) -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", port))
+    except OSError as error:
+        # Any other: there is no IPv6 here.
+        return error.errno == errno.EADDRINUSE
+    return False
+
+
+def listening(group: int) -> Listening:
+    """Find where the process *group*, and what descends from it, listens at this moment.
+
+    Empty when the system does not tell. Takes up to a tenth of a second: not for the loop.
+    """
+    return _by_proc(group) if sys.platform == "linux" else _by_lsof(group)
+
+
+def _by_proc(group: int) -> Listening:
+    table = listening_sockets()
+    own: set[str] = set()
+    for pid in family(group):
+        own |= sockets_of(Path("/proc", str(pid)))
+    return _listening((table[name] for name in own if name in table), table.values())
+
+
+def _by_lsof(group: int) -> Listening:
+    try:
+        output = tools.capture(LSOF, {"LC_ALL": "C"}, LSOF_TIMEOUT_S)
+    except OSError:
+        output = None
+    return read_lsof(output.stdout if output else "", group)
+
+
+def read_lsof(text: str, group: int) -> Listening:
+    """Read the output of lsof's -F: in each line a letter for the field, then its value."""
+    own, everybody = [], []
+    its_group, kind = 0, ""
+    for line in text.splitlines():
+        letter, value = line[:1], line[1:]
+        if letter == "g":
+            its_group = int(value)
+        elif letter == "t":
+            kind = value
+        elif letter == "n":
+            host, _, port = value.rpartition(":")
+            host = {"*": "::" if kind == "IPv6" else "0.0.0.0"}.get(host, host.strip("[]"))
+            if port.isdecimal():
+                everybody.append(Address(host, int(port)))
+                own += everybody[-1:] if its_group == group else []
+    return _listening(own, everybody)
+
+
+def _listening(own: Iterable[Address], everybody: Iterable[Address]) -> Listening:
+    return Listening(frozenset(map(_reachable, own)), frozenset(map(_reachable, everybody)))
+
+
+def _reachable(address: Address) -> Address:
+    return address._replace(host=_ANY.get(address.host, address.host))
