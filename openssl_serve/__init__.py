@@ -78,16 +78,19 @@ _PLACES = {
 """Where the names are that are not in api.py."""
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for, and not before (PEP 562): the command line needs other parts."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib  # noqa: PLC0415  for those who ask
+if not TYPE_CHECKING:
+    # Hidden from type checkers: they would believe in every name.
 
-    place = next((place for place, names in _PLACES.items() if name in names), "api")
-    found = getattr(importlib.import_module(f"{__name__}.{place}"), name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> Any:
+        """Import what is asked for, and not before (PEP 562): the command line needs little."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib  # noqa: PLC0415  for those who ask
+
+        place = next((place for place, names in _PLACES.items() if name in names), "api")
+        found = getattr(importlib.import_module(f"{__name__}.{place}"), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

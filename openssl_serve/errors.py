@@ -14,6 +14,9 @@ class OpensslServeError(Exception):
     def __init__(self, message: str, *hints: str) -> None:
         super().__init__(message)
         self.hints = hints
+        # For tracebacks, in programs that use the API and in the reports of pytest.
+        for hint in hints:
+            self.add_note(f"hint: {hint}")
 
 
 class UsageError(OpensslServeError):

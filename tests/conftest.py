@@ -11,8 +11,8 @@ from hypothesis import settings
 
 pytest_plugins = ["server_fixtures", "trust_fixtures"]
 
-# Programs, which --doctest-modules would import; test_recipes.py runs them.
-collect_ignore_glob = ["recipes/[!t]*.py"]
+# What --doctest-modules would import: programs, which test_recipes.py runs, and what mypy reads.
+collect_ignore_glob = ["recipes/[!t]*.py", "typed/*.py"]
 
 
 # CI runs the same examples each time: what a new example finds is found at a desk, not by whoever
