@@ -34,10 +34,6 @@ if TYPE_CHECKING:
     from openssl_serve.server.polyglot import PolyglotServer
 
 
-REST_S = 2.0
-"""Seconds without a request after which a connection is not expected to be asked again soon."""
-
-
 class State(Enum):
     """What a connection is doing; see the module's picture."""
 
@@ -98,7 +94,7 @@ class Connection(Participant):
 
     def _be_idle(self) -> None:
         """Wait for a request: a while as it is, then at rest (see on_deadline)."""
-        self.deadline = self._server.now + min(REST_S, self._server.limits.idle_timeout_s)
+        self.deadline = self._server.now + self._server.rest_s
 
     # Requests.
 
@@ -223,6 +219,8 @@ class Connection(Participant):
                 self.deadline = float("inf")
             return
         self._server.watch(self, self.watched | EVENT_READ)
+        if self._exchange is not None and self._exchange.is_receiving:
+            self.content_came()
         if self._transport.has_decrypted():
             self._server.pool.call(self._overhear)
 
@@ -230,6 +228,11 @@ class Connection(Participant):
         """Give the client its time for the next piece of the content of its request."""
         if self.state is State.WORKING:
             self.deadline = self._server.now + self._server.limits.body_timeout_s
+
+    def content_ended(self) -> None:
+        """Wait for the response for as long as it takes: its client has done its part."""
+        if self.state is State.WORKING:
+            self.deadline = float("inf")
 
     def switch_to(self, other: Transport, head: bytes) -> None:
         """Send *head*, then pass bytes between the client and *other* until both have ended."""
@@ -287,12 +290,24 @@ class Connection(Participant):
         else:
             last = b"\r\n"
         date = b"" if response.is_dated else self._server.date_line
-        first = b"".join((self._unsent, response.head, framing, date, last))
-        self._unsent = b""
-        self._outgoing = (
-            Outgoing(first + body) if isinstance(body, bytes) else Outgoing(first, body)
-        )
         self._status = (response.status, length)
+        if isinstance(body, bytes):
+            # Nearly always the socket takes all of it, and there is nothing to keep.
+            first = b"".join((self._unsent, response.head, framing, date, last, body))
+            try:
+                sent = self._transport.send(first)
+            except WOULD_BLOCK:
+                sent = 0
+            except OSError:
+                self.close()
+                return
+            if sent == len(first):
+                self._finish_response(request)
+                return
+            self._outgoing = Outgoing(memoryview(first)[sent:])
+        else:
+            first = b"".join((self._unsent, response.head, framing, date, last))
+            self._outgoing = Outgoing(first, body)
         self.state = State.WRITING
         self._write()
 
@@ -342,7 +357,8 @@ class Connection(Participant):
             self.close()
             return
         if progress is Progress.COMPLETE:
-            self._finish_response()
+            assert self._request is not None
+            self._finish_response(self._request, outgoing)
             return
         if progress is Progress.BLOCKED:
             if outgoing.sent > before or not self._blocked or self.deadline == float("inf"):
@@ -421,14 +437,14 @@ class Connection(Participant):
         else:
             self.close()
 
-    def _finish_response(self) -> None:
-        server, request = self._server, self._request
-        assert request is not None
-        assert self._outgoing is not None
+    def _finish_response(self, request: Request, outgoing: Outgoing | None = None) -> None:
+        server, peer = self._server, self.peer
         status, length = self._status
-        length = length or self._outgoing.streamed
-        self._outgoing.close()
-        peer = self.peer
+        if outgoing is not None:
+            length = length or outgoing.streamed
+            outgoing.close()
+            self._outgoing = None
+        self._unsent = b""
         server.log.access(
             Access(
                 peer.client, peer.secure, request.method, request.target, request.version,
@@ -437,7 +453,7 @@ class Connection(Participant):
             )
         )  # fmt: skip
         exchange, self._exchange = self._exchange, None
-        self._request = self._outgoing = None
+        self._request = None
         if not request.unwanted and not request.complete:
             # Answered in mid-content, which nobody takes any more.
             request.keep_alive = False
@@ -448,7 +464,7 @@ class Connection(Participant):
             return
         self.state = State.READING
         if request.complete:
-            self._be_idle()
+            self.deadline = server.now + server.rest_s
         else:
             self.deadline = server.now + server.limits.body_timeout_s
         if self._blocked:
@@ -476,12 +492,12 @@ class Connection(Participant):
             self.close()
         elif parser is not None and parser.in_head:
             self.refuse(HttpError(408, "the request took too long"))
-        elif parser is not None and parser.is_idle and idle_s > REST_S:
+        elif parser is not None and parser.is_idle and idle_s > self._server.rest_s:
             # At rest: without a parser, which is a kilobyte that ten thousand idle ones need not
             # have.
             parser.close()
             self._parser = None
-            self.deadline += idle_s - REST_S
+            self.deadline += idle_s - self._server.rest_s
         else:
             self._end(linger=False)
 

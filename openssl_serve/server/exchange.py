@@ -67,9 +67,10 @@ class Exchange:
                 self._on_data(part)
         if self.request.complete and self.is_receiving:
             self.is_receiving = False
+            self._connection.content_ended()
             on_end, self._on_data, self._on_end = self._on_end, _drop, _nothing
             on_end()
-        elif self.is_receiving:
+        elif self.is_receiving and not self.is_paused:
             self._connection.content_came()
 
     def pause(self) -> None:
