@@ -54,6 +54,10 @@ MAX_TOLD = 1000
 """Messages remembered by `note_once`: a hostile crowd of addresses must not fill the memory."""
 
 
+MAX_LINE = 4000
+"""Characters of a line that is not ours; a terminal shows 40 rows of it."""
+
+
 class AccessLog:
     """Formats lines and hands them to *write*, which should not block for long."""
 
@@ -85,6 +89,16 @@ class AccessLog:
             self._write_json({"time": self._time(), "message": line})
         else:
             self._lines.append(f"{self._time()} {line}\n")
+
+    def passage(self, text: str) -> None:
+        """Log lines that are not ours, as a traceback is, and as they are."""
+        if self.style is LogFormat.JSON:
+            self._write_json({"time": self._time(), "message": text})
+            return
+        for line in text.splitlines():
+            # Tabs are all that an indented line needs of what could harm a terminal.
+            safe = "\t".join(shorten(part, MAX_LINE) for part in line.split("\t"))
+            self._lines.append(f"{safe}\n")
 
     def note_once(self, message: str) -> None:
         """Log *message* unless it was logged so before."""

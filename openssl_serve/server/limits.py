@@ -34,3 +34,6 @@ class Limits:
     app_threads: int = 16
     """Requests that a WSGI app answers at the same time: each has a thread until it is over, an
     event stream too, of which a browser opens six to one server at the most."""
+    max_app_content: int = 1_073_741_824
+    """Bytes of one request to a WSGI app, as waitress has it; 413 for more. An app can be content
+    with less. What does not fit into memory is in the folder for temporary files."""

@@ -85,6 +85,8 @@ class PolyglotServer(socketserver.TCPServer):
         self.date_line = b""
         self.chores: tuple[Callable[[], None], ...] = ()
         """Called every second or so in the loop; each must be quick."""
+        self.processes = 1
+        """How many processes serve on these listeners."""
         self.connections: dict[int, Participant] = {}
         self._date_second = 0
         self._cut_at = float("inf")

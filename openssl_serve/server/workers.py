@@ -74,6 +74,7 @@ class _Parent:
             os.setpgid(0, 0)
             os.close(self._held)
             self._server.after_fork()
+            self._server.processes = self._count
             if number != 0:
                 # One renewal is enough; all see the files.
                 self._server.chores = ()
