@@ -181,9 +181,9 @@ def make_server(
     )
     site = Site(content, authorities, options.decorations, options.auth)
     plain: dict[PlainHttp, Handler] = {
-        PlainHttp.REDIRECT: RedirectToHttps(authorities),
+        PlainHttp.REDIRECT: site.doorkeeper(RedirectToHttps(authorities)),
         PlainHttp.SERVE: site.handler(secure=False),
-        PlainHttp.REFUSE: RefusePlain(),
+        PlainHttp.REFUSE: site.doorkeeper(RefusePlain()),
     }
     if options.offer_anchor:
         from openssl_serve.anchors import offering  # noqa: PLC0415  seldom wanted
@@ -199,7 +199,12 @@ def make_server(
     server = PolyglotServer(
         listeners,
         contexts,
-        Handlers(site.handler(secure=True), plain[options.plain_http]),
+        Handlers(
+            site.handler(secure=True),
+            plain[options.plain_http],
+            site.always(secure=True),
+            site.always(secure=False),
+        ),
         log=log,
         limits=options.limits,
     )

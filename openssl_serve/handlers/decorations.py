@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from openssl_serve.errors import HttpError, UsageError
 from openssl_serve.hosts import shorten
 from openssl_serve.http1.request import Request
-from openssl_serve.http1.response import Response
+from openssl_serve.http1.response import FieldLines, Response
 from openssl_serve.server.faults import error_response
 from openssl_serve.server.handling import Answer, Deferred, Handler, Offload
 
@@ -56,6 +56,10 @@ _OF_EACH = frozenset(
 _ADDED = frozenset({b"vary", b"content-security-policy", b"set-cookie", b"link"})
 """Of which ours stay beside the user's: of two policies both hold, and our pages need theirs."""
 
+_OF_CONTENT = frozenset({b"cache-control", b"expires", b"set-cookie"})
+"""Of the user's, what is meant for the content alone: a browser would keep a redirect of today's
+port, or a fault, for as long; and a cookie has no business on plain HTTP."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decorations:
@@ -85,6 +89,15 @@ class Decorations:
         named = {name.lower() for name, _ in self.headers}
         return (*(field for field in own if field[0].lower() not in named), *self.headers)
 
+    def always(self, *, secure: bool) -> FieldLines | None:
+        """Return what goes with answers that are not the content's: errors of ours, the redirect.
+
+        None when that is nothing.
+        """
+        fields = self.fields(secure=secure)
+        fields = tuple(field for field in fields if field[0].lower() not in _OF_CONTENT)
+        return field_lines(fields) if fields else None
+
 
 def parse_header(text: str) -> Field:
     """Read `Name: value`; raises UsageError for what is no field (RFC 9110 section 5), or not ours.
@@ -108,13 +121,20 @@ def parse_header(text: str) -> Field:
     return name, value
 
 
-class Decorated:
-    """Puts *fields* into every response of *handler*, in place of those of the same name."""
+def field_lines(fields: Sequence[Field]) -> FieldLines:
+    """Return *fields* as responses take them, in place of those of the same name."""
+    return FieldLines(
+        b"".join(b"%b: %b\r\n" % field for field in fields),
+        frozenset(name.lower() for name, _ in fields) - _ADDED,
+    )
 
-    def __init__(self, handler: Handler, fields: Sequence[Field]) -> None:
+
+class Decorated:
+    """Puts *fields* into every response of *handler*."""
+
+    def __init__(self, handler: Handler, fields: FieldLines) -> None:
         self._handler = handler
-        self._lines = b"".join(b"%b: %b\r\n" % field for field in fields)
-        self._names = frozenset(name.lower() for name, _ in fields) - _ADDED
+        self._fields = fields
 
     def __call__(self, request: Request) -> Answer:
         """Answer *request*; an HttpError is answered here, since its page is decorated too."""
@@ -138,7 +158,7 @@ class Decorated:
         return self._put(response)
 
     def _put(self, response: Response) -> Response:
-        response.put(self._lines, self._names)
+        response.put(self._fields)
         return response
 
 

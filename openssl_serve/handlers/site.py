@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from openssl_serve.handlers.authorities import Authorities, ForAuthorities
 from openssl_serve.handlers.credentials import Credentials
-from openssl_serve.handlers.decorations import Decorated, Decorations, Preflighted
+from openssl_serve.handlers.decorations import Decorated, Decorations, Preflighted, field_lines
 from openssl_serve.handlers.files import Files
 from openssl_serve.handlers.folder import Folder, FolderOptions
+from openssl_serve.http1.response import FieldLines
 from openssl_serve.server.handling import Handler
 
 if TYPE_CHECKING:
@@ -104,4 +105,13 @@ class Site:
             handler = Preflighted(handler, self._content.methods)
         handler = ForAuthorities(self._authorities, handler)
         fields = self._decorations.fields(secure=secure)
-        return Decorated(handler, fields) if fields else handler
+        return Decorated(handler, field_lines(fields)) if fields else handler
+
+    def always(self, *, secure: bool) -> FieldLines | None:
+        """Return what goes with errors that no handler answers, over TLS (*secure*) or without."""
+        return self._decorations.always(secure=secure)
+
+    def doorkeeper(self, handler: Handler) -> Handler:
+        """Return *handler*, which keeps plain HTTP out, with the fields that go with everything."""
+        always = self.always(secure=False)
+        return Decorated(handler, always) if always else handler

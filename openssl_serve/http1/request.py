@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from openssl_serve.errors import HttpError
+from openssl_serve.http1.response import FieldLines
 
 _NO_FIELDS: list[tuple[bytes, bytes]] = []
 
@@ -36,6 +37,8 @@ class Peer:
     """The TCP port that the client connected to; 0 on a Unix socket."""
     secure: bool
     """Whether it speaks TLS."""
+    always: FieldLines | None = None
+    """What goes with all that it gets, errors that no handler answers included."""
 
 
 class Request:

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable
 from http import HTTPStatus
+from typing import NamedTuple
 
 from openssl_serve.http1.bodies import Body
 
@@ -12,6 +13,15 @@ _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 # RFC 9110 sections 8.6, 15.3.5 and 15.4.5: no content, and a Content-Length would speak of another.
 _WITHOUT_CONTENT = {204, 304}
+
+
+class FieldLines(NamedTuple):
+    """Fields to put into responses, ready to be sent."""
+
+    lines: bytes
+    """Whole lines, each with its end."""
+    replaced: Container[bytes]
+    """The names, in lower case, of the fields that they replace."""
 
 
 class Response:
@@ -62,15 +72,21 @@ class Response:
         self.close, self.is_dated = False, dated
         return self
 
-    def put(self, lines: bytes, names: Container[bytes]) -> None:
-        """Put *lines*, whole fields, at the end, and drop those with *names* (lower case).
+    def put(self, fields: "FieldLines") -> None:
+        """Put *fields* at the end, in place of those of their names.
 
-        Once: a response that was sent before has them.
+        Once: a response that was sent before has them, and an error some of them.
         """
+        lines, names = fields
         if self.head.endswith(lines):
             return
         first, *others = self.head.split(b"\r\n")[:-1]
-        kept = [line for line in others if line.partition(b":")[0].lower() not in names]
+        put = lines.split(b"\r\n")
+        kept = [
+            line
+            for line in others
+            if line.partition(b":")[0].lower() not in names and line not in put
+        ]
         self.head = b"\r\n".join((first, *kept, lines))
 
     def discard(self) -> None:

@@ -146,7 +146,9 @@ class Arrival(Participant):
     def _hand_over(self, *, secure: bool) -> Connection:
         """Let a connection take this one's place in the loop."""
         local, port = self._server.local_address(self._transport.socket)
-        peer = Peer(self._client, local, port, secure=secure)
+        handlers = self._server.handlers
+        always = handlers.always_secure if secure else handlers.always_plain
+        peer = Peer(self._client, local, port, secure, always)
         connection = Connection(self._server, self._transport, peer, self._handlers)
         self._server.adopt(connection)
         self.on_ready = _nothing

@@ -13,13 +13,16 @@ ENDING = frozenset({400, 408, 413, 414, 431, 501, 503, 505})
 
 def error_response(request: Request, error: HttpError) -> Response:
     """Make the response for *error*, a page if the client of *request* wants one."""
-    return error_page(
+    response = error_page(
         error,
         html=wants_html(request.get(b"accept")),
         close=error.status in ENDING,
         # Loading again what a form has sent would be to send it again.
         waits=error.status == 502 and request.method == b"GET",
     )
+    if request.peer.always:
+        response.put(request.peer.always)
+    return response
 
 
 def answer_full(_request: Request, /) -> Response:

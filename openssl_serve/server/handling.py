@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from openssl_serve.http1.request import Request
-from openssl_serve.http1.response import Response
+from openssl_serve.http1.response import FieldLines, Response
 
 if TYPE_CHECKING:
     from openssl_serve.server.exchange import Exchange
@@ -41,7 +41,9 @@ class Handler(Protocol):
 
 
 class Handlers(NamedTuple):
-    """Who answers requests, by what they came over."""
+    """Who answers requests, by what they came over, and what goes with errors that nobody does."""
 
     secure: Handler
     plain: Handler
+    always_secure: FieldLines | None = None
+    always_plain: FieldLines | None = None

@@ -13,6 +13,7 @@ from openssl_serve.errors import UsageError
 from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.handlers.decorations import Decorations, parse_header
 from openssl_serve.handlers.folder import FolderOptions
+from openssl_serve.server.handling import Offload
 
 PAGE = b"Accept: text/html"
 ANSWERS = {
@@ -147,6 +148,122 @@ def test_hsts_is_never_told_over_plain_http(serve, site, monkeypatch):
             assert client.get("/a.txt").get(b"strict-transport-security") is None
     with serve(decorations=Decorations(hsts=True)).plain() as client:
         assert client.get("/a.txt").get(b"strict-transport-security") is None
+
+
+# What is answered before there is a handler, or instead of one.
+
+OURS = Decorations(
+    tuple(map(parse_header, (
+        "X-One: 1", "Content-Security-Policy: img-src 'none'", "Cache-Control: max-age=9",
+        "Set-Cookie: a=b", "Expires: Mon, 23 Nov 2037 00:00:00 GMT",
+    ))),
+    cors=True,
+    hsts=True,
+)  # fmt: skip
+REFUSALS = {
+    "no host": (request(host=None), 400),
+    "malformed": (b"QQQ\r\n\r\n", 400),
+    "too late": (b"GET / HTTP/1.1\r\nHost:", 408),
+    "too long": (request(b"/" + b"a" * 9000), 414),
+    "too many fields": (request("/", *[b"X: y"] * 200), 431),
+    "too many fields, as a page": (request("/", PAGE, *[b"X: y"] * 200), 431),
+    "unknown coding": (request("/", b"Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n", 501),
+    "version 2.0": (b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
+}
+
+
+def assert_decorated(answer, *, secure):
+    """Once, all that goes with everything, and nothing of what is meant for the content."""
+    names = [name for name, _ in answer.fields if name != b"connection"]
+    assert fields_of(
+        answer, b"x-one", b"access-control-allow-origin", b"strict-transport-security"
+    ) == [b"1", b"*", b"max-age=300" if secure else None]
+    assert answer.get(b"cache-control") in {b"no-store", b"no-cache"}
+    assert not {b"set-cookie", b"expires"} & set(names)
+    policies = [value for name, value in answer.fields if name == b"content-security-policy"]
+    assert policies.count(b"img-src 'none'") == 1
+    assert len(names) == len(set(names)) + len(policies) - 1
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"])
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_by_the_parser_has_it_too(serve, site, name, tls):
+    data, status = REFUSALS[name]
+    running = serve(decorations=OURS, limits=api.Limits(head_timeout_s=0.1))
+
+    with (running.tls if tls else running.plain)() as client:
+        answer = client.send(data).answer()
+
+    assert answer.status == status
+    assert_decorated(answer, secure=tls)
+
+
+@pytest.mark.parametrize("secure", [True, False], ids=["tls", "plain"])
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_fault_of_ours_has_it_too(serve, site, secure, in_thread):
+    def fail():
+        raise RuntimeError("a bug")
+
+    def handler(_request):
+        return Offload(fail) if in_thread else fail()
+
+    running = serve(decorations=OURS, secure=handler, plain=handler)
+    running.faults_expected = True
+
+    with (running.tls if secure else running.plain)() as client:
+        answer = client.get("/")
+
+    assert answer.status == 500
+    assert_decorated(answer, secure=secure)
+
+
+def test_one_connection_too_many_has_it_too(serve, site):
+    running = serve(decorations=OURS, limits=api.Limits(max_connections=1))
+
+    with running.tls() as client, running.tls() as other:
+        assert client.get("/a.txt").status == 200
+        answer = other.get("/a.txt")
+
+    assert answer.status == 503
+    assert_decorated(answer, secure=True)
+
+
+def test_what_is_no_protocol_has_it_too(serve, site):
+    with serve(decorations=OURS).plain() as client:
+        answer = client.send(b"\x00").answer()
+
+    assert answer.status == 400
+    assert_decorated(answer, secure=False)
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (request("/a?b"), 301),
+        (request("/a?b", b"Content-Length: 0", method=b"POST"), 308),
+        (request("/", host=b"evil.test"), 421),
+        (request("/", PAGE, host=b"evil.test"), 421),
+    ],
+)
+def test_the_redirect_has_it_too(serve, site, data, status):
+    """Fetch checks each redirect for CORS; and no browser shall keep this one."""
+    running = serve(decorations=OURS)
+
+    with running.plain() as client:
+        for _ in range(2):
+            answer = client.send(data).answer(data.partition(b" ")[0])
+            assert answer.status == status
+            assert_decorated(answer, secure=False)
+            place = b"https://localhost/a?b" if status < 400 else None
+            assert answer.get(b"location") == place
+
+
+def test_plain_http_refused_has_it_too(serve, site):
+    with serve(decorations=OURS, plain_http=api.PlainHttp.REFUSE).plain() as client:
+        answer = client.get("/a.txt")
+
+    assert (answer.status, answer.get(b"upgrade")) == (426, b"TLS/1.2, HTTP/1.1")
+    assert_decorated(answer, secure=False)
 
 
 # Preflights.

@@ -5,7 +5,7 @@ import pytest
 from openssl_serve.errors import HttpError, UsageError
 from openssl_serve.handlers.authentication import BasicAuth
 from openssl_serve.handlers.credentials import Credentials, parse_credentials
-from openssl_serve.handlers.decorations import Decorated, Decorations, parse_header
+from openssl_serve.handlers.decorations import Decorated, Decorations, field_lines, parse_header
 from openssl_serve.http1.request import Peer, Request
 from openssl_serve.http1.response import Response
 from openssl_serve.server.handling import Offload
@@ -81,7 +81,8 @@ def test_isolation_does_not_undo_cors():
 
 def test_a_response_that_is_sent_again_is_decorated_once():
     kept = Response(200, ((b"Cache-Control", b"no-cache"), (b"ETag", b'"x"')), b"content")
-    handler = Decorated(lambda _request: kept, ((b"cache-control", b"no-store"), (b"X", b"1")))
+    fields = ((b"cache-control", b"no-store"), (b"X", b"1"))
+    handler = Decorated(lambda _request: kept, field_lines(fields))
 
     heads = {done(handler(REQUEST)).head for _ in range(3)}
 
@@ -94,7 +95,7 @@ def test_policies_of_ours_stay_beside_the_users():
     """Of two policies both hold (CSP level 3, section 8.1); a listing's own is not to be lost."""
     fields = ((b"Vary", b"A"), (b"Content-Security-Policy", b"default-src 'self'"))
     kept = Response(200, fields)
-    handler = Decorated(lambda _request: kept, ((b"vary", b"B"),))
+    handler = Decorated(lambda _request: kept, field_lines(((b"vary", b"B"),)))
 
     # However often it is sent.
     for _ in range(3):
@@ -109,7 +110,7 @@ def test_an_error_is_decorated_wherever_it_happens(in_thread):
 
     handler = Decorated(
         (lambda _request: Offload(fails)) if in_thread else (lambda _request: fails()),
-        ((b"X", b"1"),),
+        field_lines(((b"X", b"1"),)),
     )
     response = done(handler(REQUEST))
 
