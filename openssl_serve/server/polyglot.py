@@ -132,7 +132,7 @@ class PolyglotServer(socketserver.TCPServer):
         *poll_interval* is the precision of deadlines in seconds.
         """
         self._ended.clear()
-        self._accept_more(wanted=True)
+        self._accept_more(wanted=not self.draining)
         select, turn = self._selector.select, self.service_actions
         next_look = self.clock() + poll_interval
         try:

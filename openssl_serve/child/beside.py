@@ -1,0 +1,77 @@
+"""A command beside a server: started, searched for its port, and ended with the server."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from openssl_serve.child.command import Command
+from openssl_serve.child.search import Search
+from openssl_serve.child.supervisor import Supervisor
+from openssl_serve.child.terminal import Terminal
+from openssl_serve.hosts import Address
+from openssl_serve.server.polyglot import PolyglotServer
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is run beside a server."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    """All that it gets."""
+    address: Address
+    """Where it has been told to listen."""
+
+
+def run_beside(
+    server: PolyglotServer,
+    job: Job,
+    *,
+    found: Callable[[Address], object],
+    ready: Callable[[], object] = lambda: None,
+) -> int:
+    """Run *job* while *server* serves; return its exit status, as a shell has it.
+
+    *found* is called in the loop with the place where it listens, as often as that changes. When
+    the command ends, or a signal asks for the end, both end, with all that the command has
+    started. *ready* is called when signals are taken care of, just before the first request can
+    be. Only for the main thread. Raises CommandError.
+    """
+    terminal = Terminal.controlling()
+    try:
+        command = Command(job.words, job.environment)
+        search = _search(server, command.group, job.address, found)
+        supervisor = Supervisor(server, command, terminal)
+
+        def begin() -> None:
+            ready()
+            search.start()
+
+        try:
+            return supervisor.run(begin)
+        finally:
+            search.stop()
+    finally:
+        if terminal is not None:
+            terminal.close()
+
+
+def _search(
+    server: PolyglotServer, group: int, given: Address, found: Callable[[Address], object]
+) -> Search:
+    def moved(place: Address) -> None:
+        if place.port != given.port:
+            server.log.note(f"the command listens on {place}, not on port {given.port} as told")
+        found(place)
+
+    def missing() -> None:
+        server.log.note(
+            f"the command listens nowhere yet; it was given PORT={given.port}, "
+            "and {port} in its words stands for that"
+        )
+
+    return Search(
+        group,
+        given,
+        lambda place: server.pool.call(lambda: moved(place)),
+        lambda: server.pool.call(missing),
+    )

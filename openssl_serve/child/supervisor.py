@@ -1,0 +1,153 @@
+"""The command beside the server: signals go to both, and when one ends, so does the other.
+
+On a terminal the command is the job in front, as if it had been started without us: it gets what
+is typed, Ctrl-C and Ctrl-Z. What the terminal does not send it, is passed on from here.
+"""
+
+import functools
+import os
+import select
+import signal
+from collections.abc import Callable
+
+from openssl_serve.child.command import EXIT_BY_SIGNAL, Command
+from openssl_serve.child.terminal import Terminal
+from openssl_serve.server.polyglot import PolyglotServer
+from openssl_serve.server.signals import signals_in_loop
+
+PASSED_ON = (
+    signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTSTP,
+)  # fmt: skip
+"""Signals that the command gets, and we do not act upon; but SIGHUP loads the certificate too."""
+
+END_GRACE_S = 8.0
+"""For the command to end after it was told to: container runtimes kill everybody after 10."""
+
+WORD_AFTER_S = 1.0
+"""Of waiting for it; then is said what we wait for."""
+
+_WANTS_TERMINAL = (signal.SIGTTIN, signal.SIGTTOU)
+"""What stops a process that reads from the terminal, or changes it, and is not in front."""
+
+
+class Supervisor:
+    """Runs *server* and a *command* that has just been started, until one of them ends."""
+
+    def __init__(self, server: PolyglotServer, command: Command, terminal: Terminal | None) -> None:
+        self._server = server
+        self._command = command
+        self._terminal = terminal
+        self._in_front = False
+        """Whether the command is to be in front whenever we could be."""
+        self._asked = 0
+        """How many signals have asked for the end."""
+        self._waited_s = 0.0
+
+    def run(self, ready: Callable[[], object]) -> int:
+        """Serve until the command has ended or a signal has ended both; its exit status.
+
+        *ready* is called when signals are taken care of, just before the first request can be.
+        Only for the main thread.
+        """
+        limits = self._server.limits
+        calls: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGINT: functools.partial(self._end, signal.SIGINT, limits.interrupt_grace_s),
+            signal.SIGTERM: functools.partial(self._end, signal.SIGTERM, limits.terminate_grace_s),
+            signal.SIGCHLD: self._look,
+            signal.SIGCONT: self._go_on,
+            **{number: functools.partial(self._pass_on, number) for number in PASSED_ON},
+        }
+        kept = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        try:
+            with signals_in_loop(self._server, calls):
+                try:
+                    self._serve(ready)
+                finally:
+                    status = self._command.end(END_GRACE_S if self._asked else 0.0, self._pause)
+                    self._leave_terminal(status)
+        finally:
+            signal.signal(signal.SIGTTOU, kept)
+        return status
+
+    def _serve(self, ready: Callable[[], object]) -> None:
+        if self._terminal is not None and self._terminal.is_ours and os.isatty(0) and os.isatty(1):
+            # In a pipeline, somebody else may want it (| less); then the command has to ask.
+            self._put_in_front()
+        # What happened before signals were ours.
+        self._look()
+        ready()
+        self._server.serve_forever()
+
+    # In the loop.
+
+    def _end(self, number: signal.Signals, grace_s: float) -> None:
+        self._asked += 1
+        self._command.send(number if self._asked == 1 else signal.SIGKILL)
+        self._server.drain(grace_s if self._asked == 1 else 0)
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        self._command.send(number)
+        if number == signal.SIGHUP:
+            self._server.contexts.reload()
+
+    def _look(self) -> None:
+        stopped_by = self._command.look()
+        if stopped_by is not None:
+            self._stopped(stopped_by)
+        elif self._command.status is not None and not self._server.draining:
+            # What is being answered had its answers from the command.
+            self._server.drain(self._server.limits.interrupt_grace_s)
+
+    # The terminal.
+
+    def _stopped(self, number: signal.Signals) -> None:
+        if number in _WANTS_TERMINAL and self._terminal is not None and self._terminal.is_ours:
+            self._put_in_front()
+            return
+        self._take_terminal_back()
+        # We stop as well, and all of our own job with us: the shell waits for that.
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
+        # Here somebody has continued us; or nobody could stop us, as there is no shell to wait.
+        signal.signal(signal.SIGTSTP, handler)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._in_front and self._terminal is not None and self._terminal.is_ours:
+            self._put_in_front()
+        else:
+            self._command.send(signal.SIGCONT)
+
+    def _put_in_front(self) -> None:
+        assert self._terminal is not None
+        self._in_front = True
+        self._terminal.put_in_front(self._command.group)
+        # It may have been stopped for want of it.
+        self._command.send(signal.SIGCONT)
+
+    def _take_terminal_back(self) -> None:
+        if self._terminal is not None and self._terminal.front == self._command.group:
+            self._terminal.put_in_front(os.getpgrp())
+
+    # After the loop.
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait for a signal, and act upon it; whether there is still patience."""
+        pool, log = self._server.pool, self._server.log
+        if select.select([pool], [], [], seconds)[0]:
+            pool.deliver()
+        self._waited_s += seconds
+        if self._waited_s > WORD_AFTER_S and self._asked:
+            log.note_once("waiting for the command to end; another signal kills it")
+        log.flush()
+        return self._asked < 2
+
+    def _leave_terminal(self, status: int) -> None:
+        self._take_terminal_back()
+        if self._terminal is not None and self._in_front and status > EXIT_BY_SIGNAL:
+            # Whoever was killed could not do it: without an echo, say.
+            self._terminal.restore()
+            if status == EXIT_BY_SIGNAL + signal.SIGINT:
+                # Ctrl-C was meant for the whole job, and would have reached all of it without us:
+                # make, or a loop in a script.
+                os.killpg(os.getpgrp(), signal.SIGINT)
