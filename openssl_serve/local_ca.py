@@ -6,7 +6,7 @@ The user's own, which `openssl-serve trust` installs, is used by ensure_certific
 import hashlib
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from openssl_serve import tls
@@ -119,6 +119,18 @@ class LocalCA:
         Raises CertificateError when its certificate cannot be loaded.
         """
         tls.trust(context, self.cert_path)
+
+    def trust_variables(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return variables by which other programs trust this CA, beside what they trust already.
+
+        SSL_CERT_FILE for OpenSSL (Python among others) and Go, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE,
+        NODE_EXTRA_CA_CERTS, PIP_CERT; the files that they name are in the folder of the CA.
+        *environ* is what a program would have without them (None: this process's own environment).
+        Raises StoreError when they cannot be written.
+        """
+        from openssl_serve.certs.bundle import trust_variables  # noqa: PLC0415  seldom wanted
+
+        return trust_variables(self._store.folder, os.environ if environ is None else environ)
 
 
 def _host(host: str | Host) -> Host:

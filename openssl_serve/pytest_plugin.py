@@ -1,8 +1,8 @@
 """pytest fixtures: a CA, certificates, a client's context and HTTPS servers for tests.
 
 pytest imports this file wherever openssl-serve is installed, so it imports nothing that pytest has
-not, and a test run that uses no fixture pays for none. All are of the session, and share one CA
-in the run's temporary folder, also among the workers of pytest-xdist.
+not, and a test run that uses no fixture pays for none. They share one CA in the run's temporary
+folder, also among the workers of pytest-xdist.
 """
 
 from typing import TYPE_CHECKING, Protocol
@@ -85,3 +85,18 @@ def openssl_serve_server(openssl_serve_ca: "LocalCA") -> ServerFactory:
         return running_server(target, certificate=certificate, options=options)
 
     return serve
+
+
+@pytest.fixture
+def openssl_serve_trusted(
+    openssl_serve_ca: "LocalCA", monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """Environment variables, set for this test, by which clients trust the CA of this run.
+
+    For code that takes no context: what uses Python's default context, requests, httpx, and the
+    programs that the test starts, curl and Node.js among them.
+    """
+    variables = openssl_serve_ca.trust_variables()
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables

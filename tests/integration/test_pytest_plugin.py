@@ -11,7 +11,9 @@ from coverage import CoverageData
 pytest_plugins = ["pytester"]
 
 TESTS = '''
+import os
 import ssl
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -65,6 +67,19 @@ def test_the_system_does_not_trust_it(site):
         get(site.url, ssl.create_default_context())
 
 
+def test_code_that_takes_no_context(site, openssl_serve_trusted):
+    assert get(site.url + "hello.txt", None) == b"hello"
+    variables = os.environ.copy()
+    assert openssl_serve_trusted.items() <= variables.items()
+    command = ["curl", "-sS", site.url + "hello.txt"]
+    assert subprocess.run(command, capture_output=True, timeout=20).stdout == b"hello"
+
+
+def test_the_variables_are_gone(site):
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        get(site.url, None)
+
+
 def test_a_certificate(openssl_serve_certificate, openssl_serve_ca):
     certificate = openssl_serve_certificate("api.test", "*.api.test")
     assert isinstance(certificate, Certificate)
@@ -85,7 +100,7 @@ def test_who_is_who(number, openssl_serve_ca, openssl_serve_certificate, request
         print(worker, openssl_serve_ca.facts.fingerprint, leaf.facts.fingerprint, file=file)
 '''
 
-COUNT = 10
+COUNT = 12
 
 
 @pytest.fixture
@@ -138,6 +153,7 @@ def test_its_fixtures_are_documented(pytester):
 
     for name in ("ca", "certificate", "client_context", "server"):
         result.stdout.fnmatch_lines([f"openssl_serve_{name} *session scope*", "    [AM]*."])
+    result.stdout.fnmatch_lines(["openssl_serve_trusted -- *", "    Environment variables*"])
 
 
 def test_it_can_be_left_out(pytester):

@@ -2,9 +2,11 @@
 
 import datetime as dt
 import http.client
+import os
 import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import urllib.error
 import urllib.request
@@ -210,6 +212,19 @@ class TestLocalCA:
 
         assert len(context.get_ca_certs()) == before + 1
         assert handshake(ca.issue("a.test").ssl_context(), context, "a.test")
+
+    def test_its_variables_make_programs_trust_it(self, ca, root):
+        variables = ca.trust_variables({"PATH": os.environ["PATH"]})
+
+        with running_server(root, certificate=ca.issue()) as server:
+            done = subprocess.run(
+                ["curl", "-sS", server.url + "a.txt"],
+                env={"PATH": os.environ["PATH"], **variables},
+                capture_output=True, timeout=TIMEOUT_S, check=True,
+            )  # fmt: skip
+
+        assert done.stdout == b"content of a\n"
+        assert {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} <= set(variables)
 
     def test_one_with_constraints_issues_within_them(self, tmp_path):
         ca = LocalCA(tmp_path, permitted=["dev.test", "10.0.0.0/8"])

@@ -61,6 +61,7 @@ def authorities(context: ssl.SSLContext) -> None:
     assert_type(ca.cert_path, Path)
     assert_type(ca.client_context(), ssl.SSLContext)
     ca.trust(context)
+    assert_type(ca.trust_variables(), dict[str, str])
 
     LocalCA()  # type: ignore[call-arg]
     ca.trust("ca.crt")  # type: ignore[arg-type]
