@@ -25,8 +25,8 @@ class Authorities:
 
         Raises HttpError: 400 for what is no host, 421 for one that is not served here.
         """
-        value = request.get(b"host")
-        if b"://" in request.target and not request.target.startswith(b"/"):
+        value = request.values.get(b"host")
+        if request.target[:1] != b"/" and b"://" in request.target:
             # Absolute form: its authority counts and Host does not (RFC 9112 section 3.2.2).
             value = split_absolute(request.target)[0]
         if value is None:

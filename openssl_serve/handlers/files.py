@@ -9,7 +9,7 @@ come before the one that was found, its folder must be the same too.
 import os
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from openssl_serve.errors import HttpError
 from openssl_serve.handlers.compression import (
@@ -44,6 +44,9 @@ from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.server.handling import Offload
 
+if TYPE_CHECKING:
+    from openssl_serve.server.polyglot import PolyglotServer
+
 MAX_KEPT = 512
 """Responses kept: with representation.SMALL, 32 MiB at the most."""
 
@@ -70,12 +73,22 @@ class Wish(NamedTuple):
     """Of the response, should it be kept; None for one that stands for what is not there."""
 
 
-class Kept(NamedTuple):
+class Kept:
     """A response that is sent again while each path in *witnesses* is what it was."""
 
-    witnesses: tuple[tuple[bytes, Fingerprint], ...]
-    representation: Representation
-    whole: Response
+    __slots__ = ("representation", "seen", "whole", "witnesses")
+
+    def __init__(
+        self,
+        witnesses: tuple[tuple[bytes, Fingerprint], ...],
+        representation: Representation,
+        whole: Response,
+    ) -> None:
+        self.witnesses = witnesses
+        self.representation = representation
+        self.whole = whole
+        self.seen = 0.0
+        """When that was last found to be so, by the server's clock."""
 
 
 class Files:
@@ -92,6 +105,8 @@ class Files:
         varies = (b"Accept-Encoding",) if options.compression else ()
         self._always = _always(options, varies)
         self._always_instead = _always(options, (b"Accept", *varies))
+        self.server: PolyglotServer | None = None
+        """Whose turns tell how long what was seen holds; without one, not at all."""
 
     def __call__(self, request: Request) -> Response | Offload:
         """Answer *request*; raises HttpError."""
@@ -109,11 +124,27 @@ class Files:
             if codings:
                 key = (codings, request.target)
         kept = self._kept.get(key)
-        if kept is not None and _is_unchanged(kept):
+        if kept is not None and self._is_unchanged(kept):
             if CONDITIONS.isdisjoint(values):
                 return kept.whole
             return respond(request, kept.representation)
         return self._look_up(Wish(request, codings, key))
+
+    def _is_unchanged(self, kept: Kept) -> bool:
+        # Requests that one turn of the loop has found waiting came at one time, to the clock of
+        # this server: one look is enough for all of them.
+        now = self.server.now if self.server is not None else None
+        if kept.seen == now:
+            return True
+        try:
+            for path, known in kept.witnesses:
+                if fingerprint(os.stat(path)) != known:
+                    return False
+        except OSError:
+            return False
+        if now is not None:
+            kept.seen = now
+        return True
 
     def _look_up(self, wish: Wish) -> Response | Offload:
         self._kept.pop(wish.key, None)
@@ -252,13 +283,3 @@ def _always(options: FolderOptions, varies: Iterable[bytes]) -> tuple[Field, ...
 
 def _is_settled(status: os.stat_result) -> bool:
     return status.st_ctime < time.time() - SETTLED_S
-
-
-def _is_unchanged(kept: Kept) -> bool:
-    try:
-        for path, known in kept.witnesses:
-            if fingerprint(os.stat(path)) != known:
-                return False
-    except OSError:
-        return False
-    return True

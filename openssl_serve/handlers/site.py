@@ -37,6 +37,7 @@ class FolderContent:
     def __init__(self, folder: Folder, options: FolderOptions) -> None:
         self._folder = folder
         self._options = options
+        self._files: list[Files] = []
         self._reloads: Reloads | None = None
         if options.live_reload:
             # Imported here, as everything that most starts do not need.
@@ -46,7 +47,9 @@ class FolderContent:
 
     def handler(self) -> Handler:
         """Return a new handler."""
-        handler: Handler = Files(self._folder, self._options)
+        files = Files(self._folder, self._options)
+        self._files.append(files)
+        handler: Handler = files
         if self._reloads is not None:
             from openssl_serve.handlers.live_reload import LiveReload  # noqa: PLC0415
 
@@ -54,7 +57,9 @@ class FolderContent:
         return handler
 
     def served_by(self, server: "PolyglotServer") -> None:
-        """Have the pages told of changes through the loop of *server*."""
+        """Have the pages told of changes through the loop of *server*, and files by its clock."""
+        for files in self._files:
+            files.server = server
         if self._reloads is not None:
             self._reloads.server = server
 

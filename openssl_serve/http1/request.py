@@ -6,7 +6,7 @@ are not plain hexadecimal. What it leaves to its callers is refused here: versio
 codings, targets that no server can answer, sizes.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -25,8 +25,7 @@ MAX_FIELDS = 100
 """As Apache, which has the smallest count of the common servers; a browser sends about 20."""
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(NamedTuple):
     """Both ends of a connection: what a handler may want to know of it."""
 
     client: str
@@ -249,6 +248,11 @@ def fault(request: Request) -> HttpError | None:
     if b"host" not in values:
         # RFC 9112 section 3.2: a 1.1 request without Host, or with two, gets 400.
         return HttpError(400, "no Host") if version == "1.1" else None
+    return _twice(request) if len(values) < len(request.fields) else None
+
+
+def _twice(request: Request) -> HttpError | None:
+    """What is wrong with a request that has some field more than once, or None."""
     if sum(name.lower() == b"host" for name, _ in request.fields) > 1:
         return HttpError(400, "more than one Host")
     return None

@@ -72,8 +72,8 @@ class AccessLog:
         self._paint = _COLOURS if colour else {}
         self._lines: list[str] = []
         self._told: set[str] = set()
-        self._stamp = (0, "")
         self.style = style
+        self.tick(int(time.time()))
         self.access = {
             LogFormat.TEXT: self._text,
             LogFormat.JSON: self._json,
@@ -115,19 +115,21 @@ class AccessLog:
             with contextlib.suppress(OSError, ValueError):
                 self._write(text)
 
+    def tick(self, now: int) -> None:
+        """Learn that it is *now*, in POSIX seconds; for requests that is precise enough."""
+        self._now = time.strftime(_TIMES[self.style], time.localtime(now))
+
     def _time(self) -> str:
-        now = int(time.time())
-        if now != self._stamp[0]:
-            self._stamp = (now, time.strftime(_TIMES[self.style], time.localtime(now)))
-        return self._stamp[1]
+        self.tick(int(time.time()))
+        return self._now
 
     # The parser passes no control character in a method or target, so both can stand as they are.
 
     def _text(self, access: Access) -> None:
         scheme = "https" if access.secure else "http"
-        on, off = self._paint.get(access.status // 100, ("", ""))
+        on, off = self._paint.get(access.status // 100, ("", "")) if self._paint else ("", "")
         self._lines.append(
-            f"{self._time()} {access.client or 'unix'} {scheme} {access.method.decode()} "
+            f"{self._now} {access.client or 'unix'} {scheme} {access.method.decode()} "
             f"{access.target.decode('latin-1')} {on}{access.status}{off} {access.length} B "
             f"{access.seconds * 1000:.1f} ms\n"
         )
@@ -135,14 +137,14 @@ class AccessLog:
     def _common(self, access: Access) -> None:
         """Log as Apache's mod_log_config does by default, for tools that read that."""
         self._lines.append(
-            f"{access.client or '-'} - - [{self._time()}] "
+            f"{access.client or '-'} - - [{self._now}] "
             f'"{access.method.decode()} {access.target.decode("latin-1")} HTTP/{access.version}" '
             f"{access.status} {access.length or '-'}\n"
         )
 
     def _json(self, access: Access) -> None:
         record = access._asdict() | {
-            "time": self._time(),
+            "time": self._now,
             "method": access.method.decode(),
             "target": access.target.decode("latin-1"),
             "seconds": round(access.seconds, 6),

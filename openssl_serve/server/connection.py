@@ -22,7 +22,7 @@ from openssl_serve.http1.request import Peer, Request, RequestParser
 from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import Access
 from openssl_serve.server.exchange import Exchange
-from openssl_serve.server.faults import error_response
+from openssl_serve.server.faults import error_response, fault_response
 from openssl_serve.server.handling import Deferred, Handlers, Offload
 from openssl_serve.server.participant import Participant
 from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Progress, Transport
@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from openssl_serve.server.polyglot import PolyglotServer
+
+
+_LAST_LINES = {
+    (True, "1.1"): b"\r\n",
+    (True, "1.0"): b"Connection: keep-alive\r\n\r\n",
+    (False, "1.1"): b"Connection: close\r\n\r\n",
+    (False, "1.0"): b"Connection: close\r\n\r\n",
+}
+"""What ends a head, by whether the connection goes on and by the client's version."""
 
 
 class State(Enum):
@@ -145,7 +154,7 @@ class Connection(Participant):
         except HttpError as error:
             answer = error_response(request, error)
         except Exception as error:  # noqa: BLE001  one request's fault must not end the others
-            answer = server.handler_failed(request, error)
+            answer = fault_response(server.log, request, error)
         if isinstance(answer, Response):
             self._respond(answer)
             return
@@ -168,7 +177,7 @@ class Connection(Participant):
         except HttpError as error:
             response = error_response(request, error)
         except Exception as error:  # noqa: BLE001  as in _answer
-            response = self._server.handler_failed(request, error)
+            response = fault_response(self._server.log, request, error)
         self._server.watch(self, EVENT_READ)
         self._respond(response)
         if self.state is State.READING:
@@ -283,31 +292,31 @@ class Connection(Participant):
             framing = self._begin_stream(request, body)
         if response.close or self._server.draining or not self._can_go_on(request):
             request.keep_alive = False
-        if not request.keep_alive:
-            last = b"Connection: close\r\n\r\n"
-        elif request.version == "1.0":
-            last = b"Connection: keep-alive\r\n\r\n"
-        else:
-            last = b"\r\n"
+        last = _LAST_LINES[request.keep_alive, request.version]
         date = b"" if response.is_dated else self._server.date_line
         self._status = (response.status, length)
+        head = b"".join((self._unsent, response.head, framing, date, last))
+        self._unsent = b""
         if isinstance(body, bytes):
-            # Nearly always the socket takes all of it, and there is nothing to keep.
-            first = b"".join((self._unsent, response.head, framing, date, last, body))
-            try:
-                sent = self._transport.send(first)
-            except WOULD_BLOCK:
-                sent = 0
-            except OSError:
-                self.close()
-                return
-            if sent == len(first):
-                self._finish_response(request)
-                return
-            self._outgoing = Outgoing(memoryview(first)[sent:])
+            self._send_whole(request, head + body)
         else:
-            first = b"".join((self._unsent, response.head, framing, date, last))
-            self._outgoing = Outgoing(first, body)
+            self._outgoing = Outgoing(head, body)
+            self.state = State.WRITING
+            self._write()
+
+    def _send_whole(self, request: Request, data: bytes) -> None:
+        """Send a response of which nothing else is to come: nearly always in one go."""
+        try:
+            sent = self._transport.send(data)
+        except WOULD_BLOCK:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        if sent == len(data):
+            self._finish_response(request)
+            return
+        self._outgoing = Outgoing(data[sent:])
         self.state = State.WRITING
         self._write()
 
@@ -444,7 +453,6 @@ class Connection(Participant):
             length = length or outgoing.streamed
             outgoing.close()
             self._outgoing = None
-        self._unsent = b""
         server.log.access(
             Access(
                 peer.client, peer.secure, request.method, request.target, request.version,

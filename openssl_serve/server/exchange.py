@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from openssl_serve.errors import HttpError
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
-from openssl_serve.server.faults import error_response
+from openssl_serve.server.faults import error_response, fault_response
 from openssl_serve.server.transport import Transport
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Exchange:
 
     def crash(self, error: Exception) -> None:
         """Send the page for a fault of ours, and log it."""
-        self.respond(self.server.handler_failed(self.request, error))
+        self.respond(fault_response(self.server.log, self.request, error))
 
     def switch(self, head: bytes, other: Transport, rest: bytes) -> None:
         """Send *head*, a 101, and pass bytes to and from *other* from here on.

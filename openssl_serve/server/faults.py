@@ -5,6 +5,7 @@ from openssl_serve.http1.negotiation import wants_html
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.pages import error_page
+from openssl_serve.server.access_log import AccessLog
 from openssl_serve.server.handling import Handlers
 
 ENDING = frozenset({400, 408, 413, 414, 431, 501, 503, 505})
@@ -23,6 +24,13 @@ def error_response(request: Request, error: HttpError) -> Response:
     if request.peer.always:
         response.put(request.peer.always)
     return response
+
+
+def fault_response(log: AccessLog, request: Request, error: Exception) -> Response:
+    """Make the response for a fault of ours in answering *request*, and log it."""
+    target = request.target.decode("latin-1")
+    log.note(f"500 for {target}: {type(error).__name__}: {error}")
+    return error_response(request, HttpError(500, "the server made a mistake"))
 
 
 def answer_full(_request: Request, /) -> Response:

@@ -17,6 +17,8 @@ class Limits:
     """For what is left of a discarded body after its response was sent."""
     idle_timeout_s: float = 60.0
     """Between requests; nginx keeps 75 seconds, Apache 5."""
+    rest_s: float = 2.0
+    """Without a request, after which another is not expected soon, and less memory is kept."""
     write_timeout_s: float = 30.0
     """Without one byte of progress while a response is sent."""
     linger_timeout_s: float = 2.0

@@ -15,15 +15,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from openssl_serve.errors import HttpError
 from openssl_serve.hosts import Address
 from openssl_serve.http1.fields import http_date
-from openssl_serve.http1.request import Request
-from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import AccessLog
 from openssl_serve.server.arrival import Arrival
 from openssl_serve.server.contexts import ContextProvider
-from openssl_serve.server.faults import FULL, error_response
+from openssl_serve.server.faults import FULL
 from openssl_serve.server.handling import Handlers
 from openssl_serve.server.limits import Limits
 from openssl_serve.server.listeners import (
@@ -79,6 +76,7 @@ class PolyglotServer(socketserver.TCPServer):
         self.handlers = handlers
         self.log = log
         self.limits = limits or Limits()
+        self.rest_s = min(self.limits.rest_s, self.limits.idle_timeout_s)
         self.clock = time.monotonic
         self.now = self.clock()
         self.draining = False
@@ -167,6 +165,7 @@ class PolyglotServer(socketserver.TCPServer):
         if second != self._date_second:
             self._date_second = second
             self.date_line = b"Date: %s\r\n" % http_date(second)
+            self.log.tick(second)
 
     def _look_at_deadlines(self) -> None:
         now = self.now
@@ -258,12 +257,6 @@ class PolyglotServer(socketserver.TCPServer):
     def local_address(self, sock: socket.socket) -> Address:
         """Return the address and port that the client of *sock* connected to."""
         return self._local or connected_address(sock)
-
-    def handler_failed(self, request: Request, error: Exception) -> Response:
-        """Make the page for a fault of ours, and log it."""
-        target = request.target.decode("latin-1")
-        self.log.note(f"500 for {target}: {type(error).__name__}: {error}")
-        return error_response(request, HttpError(500, "the server made a mistake"))
 
     # The end.
 
