@@ -4,9 +4,11 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,10 +29,11 @@ class Terminal:
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.stream: TextIO = open(self.slave, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
-    def written(self) -> str:
-        """All that was written since the last call."""
+    def written(self, wait_s: float = 0) -> str:
+        """All that was written since the last call; waits for a first piece, at most *wait_s*."""
         self.stream.flush()
-        return self._read(wait_s=0).decode().replace("\r\n", "\n")
+        select.select([self.master], [], [], wait_s)
+        return self._read(wait_s=0).decode(errors="replace").replace("\r\n", "\n")
 
     def read_to_end(self) -> str:
         """All that is written until the last program with this terminal has ended."""
@@ -64,6 +67,46 @@ def terminal(columns: int = 80) -> Iterator[Terminal]:
         yield found
     finally:
         found.close()
+
+
+class Session:
+    """A program that is typed to, on a terminal of its own."""
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], folder: Path
+    ) -> None:
+        self.seen = ""
+        self._terminal = Terminal(columns=200)
+        slave = self._terminal.slave
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _WITH_TERMINAL, *command], start_new_session=True,
+            cwd=folder, env=dict(environment), stdin=slave, stdout=slave, stderr=slave,
+        )  # fmt: skip
+
+    def type(self, keys: str) -> None:
+        os.write(self._terminal.master, keys.encode())
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """The first match of *pattern* in what it has written, once there is one."""
+        deadline = time.monotonic() + DEADLINE_S
+        while (match := re.search(pattern, self.seen, re.DOTALL)) is None:
+            assert time.monotonic() < deadline, f"{pattern!r} did not come: {self.seen!r}"
+            self.seen += self._terminal.written(wait_s=0.2)
+        self.seen = self.seen[match.end() :]
+        return match
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait(DEADLINE_S)
+        self._terminal.close()
+
+
+# Without a controlling terminal a shell has no job control, and complains.
+_WITH_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 class Seen(NamedTuple):

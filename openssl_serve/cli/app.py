@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,8 +23,12 @@ ROOMS = {
     "export": ("export",),
     "doctor": ("doctor",),
     "settings": ("config",),
+    "completion": ("completion",),
 }
 """Which module of this package has which commands, so that a start imports only its own."""
+
+COMPLETION_VARIABLE = "_OPENSSL_SERVE_COMPLETE"
+"""Set by a shell that asks what can follow."""
 
 EXIT_INTERRUPTED = 130
 """What shells report for SIGINT: 128 + 2."""
@@ -135,6 +140,11 @@ def bare_cert(arguments: list[str]) -> list[str]:
 def run(arguments: list[str]) -> int:
     """Run the command line with *arguments*; return the exit code, with all errors told."""
     try:
+        if shell := os.environ.get(COMPLETION_VARIABLE):
+            from openssl_serve.cli.completion import respond  # noqa: PLC0415  at a Tab alone
+
+            respond(shell, arguments)
+            return 0
         words, rooms = complete(arguments)
         if rooms == [DEFAULT_COMMAND]:
             # `path HOST --cert` takes no value.

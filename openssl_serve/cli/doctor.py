@@ -2,7 +2,6 @@
 
 import os
 import socket
-import ssl
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -92,6 +91,8 @@ def _others(_: "Store", tool: "Openssl") -> Iterator[Finding]:
 
 
 def _python(_: "Store", _tool: "Openssl") -> Iterator[Finding]:
+    import ssl  # noqa: PLC0415  10 ms, which --help and completion do not need
+
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", True, f"{version}, serving with {ssl.OPENSSL_VERSION}")
 

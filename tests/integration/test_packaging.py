@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from openssl_serve.cli.completion import script
+
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "openssl_serve"
 
@@ -59,7 +61,17 @@ def names_in(wheel: Path) -> set[str]:
         assert archive.testzip() is None
         names = archive.namelist()
     assert len(names) == len(set(names))
-    return {name for name in names if ".dist-info/" not in name}
+    return {name for name in names if name.startswith("openssl_serve/")}
+
+
+def shared_in(wheel: Path) -> dict[str, str]:
+    """The files that *wheel* puts below the prefix of an environment, with what is in them."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {
+            name.partition(".data/data/")[2]: archive.read(name).decode()
+            for name in archive.namelist()
+            if ".data/data/" in name
+        }
 
 
 def place_of(name: str) -> Path:
@@ -101,7 +113,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert names_in(wheel) == set(SOURCES)
     kinds = {Path(name).suffix or name.rpartition("/")[2] for name in SOURCES}
-    assert kinds <= {".py", ".html", ".css", ".js", ".template", ".typed"}
+    completions = {".bash", ".fish", "_openssl-serve"}
+    assert kinds <= {".py", ".html", ".css", ".js", ".template", ".typed", *completions}
 
 
 def test_the_wheel_holds_every_file_as_it_is(wheel: Path) -> None:
@@ -113,6 +126,14 @@ def test_the_wheel_holds_every_file_as_it_is(wheel: Path) -> None:
 
     assert {f"openssl_serve/{name}" for name in named} <= set(content)
     assert content == {name: path.read_bytes() for name, path in SOURCES.items()}
+
+
+def test_the_wheel_has_completions_where_shells_look(wheel: Path) -> None:
+    assert shared_in(wheel) == {
+        "share/bash-completion/completions/openssl-serve": script("bash"),
+        "share/zsh/site-functions/_openssl-serve": script("zsh"),
+        "share/fish/vendor_completions.d/openssl-serve.fish": script("fish"),
+    }
 
 
 def test_the_wheel_names_its_command_its_plugin_and_its_dependencies(wheel: Path) -> None:
@@ -145,6 +166,7 @@ def test_a_wheel_made_of_the_sdist_is_the_same(wheel: Path, tmp_path: Path) -> N
     other = build("wheel", source, tmp_path / "wheel")
 
     assert names_in(other) == names_in(wheel)
+    assert shared_in(other) == shared_in(wheel)
     assert (source / "tests" / "integration" / "test_packaging.py").is_file()
     assert not (source / ".venv").exists()
 
@@ -165,6 +187,11 @@ class TestInstalled:
         version = run(installed / "openssl-serve", "--version", cwd=tmp_path)
 
         assert version == run(sys.executable, "-m", "openssl_serve", "--version", cwd=tmp_path)
+
+    def test_its_completions_are_where_shells_look(self, installed: Path) -> None:
+        path = installed.parent / "share/bash-completion/completions/openssl-serve"
+
+        assert path.read_text() == script("bash")
 
     def test_its_pages_are_there(self, installed: Path, tmp_path: Path) -> None:
         """Asked of a running server: a listing, and an error."""
