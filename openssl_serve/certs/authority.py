@@ -6,8 +6,8 @@ Trusting it is the user's decision (trust/); what it issues is decided by the st
 import datetime as dt
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from openssl_serve.certs.constraints import is_within, with_loopback
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
@@ -15,8 +15,10 @@ from openssl_serve.certs.pairs import Pairs
 from openssl_serve.certs.profile import KeyType, Shape
 from openssl_serve.errors import CertificateError, StoreError
 from openssl_serve.hosts import Host, Subtree, parse_subtree
-from openssl_serve.openssl.binary import Openssl
-from openssl_serve.openssl.commands import Issuer
+
+if TYPE_CHECKING:
+    from openssl_serve.openssl.binary import Openssl
+    from openssl_serve.openssl.commands import Issuer
 
 STEM = "_local_ca"
 """No host has files of this name: a slug begins with no underscore."""
@@ -28,8 +30,7 @@ DAYS = 3650
 """Ten years: long enough that nobody has to trust twice, short enough for every client."""
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(NamedTuple):
     """A local CA. Its key may be absent: it can then be trusted, but issue nothing."""
 
     cert_path: Path
@@ -37,8 +38,10 @@ class Authority:
     facts: CertificateFacts
 
     @property
-    def issuer(self) -> Issuer:
+    def issuer(self) -> "Issuer":
         """What openssl needs to sign with it."""
+        from openssl_serve.openssl.commands import Issuer  # noqa: PLC0415 - to issue, not to look
+
         return Issuer(str(self.cert_path), str(self.key_path))
 
     def issued(self, facts: CertificateFacts) -> bool:
@@ -78,8 +81,7 @@ class Authority:
         return self.facts.days_left(dt.datetime.now(dt.UTC))
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorityProfile:
+class AuthorityProfile(NamedTuple):
     """A request for a local CA. *permitted*: all that it may issue for; none: everything."""
 
     common_name: str
@@ -119,7 +121,7 @@ def same_profile(authority: Authority) -> AuthorityProfile:
     )
 
 
-def ensure(pairs: Pairs, openssl: Openssl, permitted: tuple[Subtree, ...] = ()) -> Authority:
+def ensure(pairs: Pairs, openssl: "Openssl", permitted: tuple[Subtree, ...] = ()) -> Authority:
     """The local CA, made now if there is none; it may then issue for *permitted* alone."""
     with pairs.folder.reading():
         authority = find(pairs)
@@ -131,7 +133,7 @@ def ensure(pairs: Pairs, openssl: Openssl, permitted: tuple[Subtree, ...] = ()) 
         return find(pairs) or _make(pairs, openssl, new_profile(permitted))
 
 
-def renew(pairs: Pairs, openssl: Openssl) -> Authority:
+def renew(pairs: Pairs, openssl: "Openssl") -> Authority:
     """The local CA with the same name, key and constraints, and a new lifetime.
 
     Raises StoreError when there is none.
@@ -149,7 +151,7 @@ def renew(pairs: Pairs, openssl: Openssl) -> Authority:
 
 
 def _make(
-    pairs: Pairs, openssl: Openssl, profile: AuthorityProfile, *, keep_key: bool = False
+    pairs: Pairs, openssl: "Openssl", profile: AuthorityProfile, *, keep_key: bool = False
 ) -> Authority:
     from openssl_serve.certs.issue import issue_authority  # noqa: PLC0415 - needed once
 

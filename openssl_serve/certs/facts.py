@@ -8,8 +8,8 @@ import datetime as dt
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from openssl_serve.certs import pem
 from openssl_serve.certs.meaning import (
@@ -31,8 +31,7 @@ MAX_FILE_SIZE = 1 << 20
 """Bytes. A chain has some ten thousand; more is no certificate, or one that is no use here."""
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
+class CertificateFacts(NamedTuple):
     """One certificate. Dates are aware and UTC; identifiers are upper-case hexadecimal."""
 
     subject: str

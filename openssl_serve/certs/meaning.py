@@ -1,7 +1,7 @@
 """What the parts of a certificate mean: names, keys and extensions as people read them. Pure."""
 
 import ipaddress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openssl_serve.certs import der, oids
 from openssl_serve.certs.der import Element
@@ -9,8 +9,7 @@ from openssl_serve.certs.x509 import Extension, algorithm_of, attributes
 from openssl_serve.errors import CertificateError
 
 
-@dataclass(frozen=True, slots=True)
-class Extensions:
+class Extensions(NamedTuple):
     """The extensions that decide what a certificate can be used for."""
 
     present: tuple[str, ...] = ()

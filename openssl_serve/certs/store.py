@@ -8,6 +8,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from openssl_serve.certs import authority as authorities
@@ -20,7 +21,9 @@ from openssl_serve.certs.pairs import Pairs, keep_private
 from openssl_serve.certs.profile import MAX_DAYS, CertificateProfile, KeyType, Shape
 from openssl_serve.errors import CertificateError, InvalidHostError, StoreError, UsageError
 from openssl_serve.hosts import Host, HostKind, Subtree, parse_host
-from openssl_serve.openssl.binary import Openssl
+
+if TYPE_CHECKING:
+    from openssl_serve.openssl.binary import Openssl
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Store:
         """Where they are."""
         return self._folder.path
 
-    def ensure(self, profile: CertificateProfile, *, openssl: Openssl | None = None) -> Kept:
+    def ensure(self, profile: CertificateProfile, *, openssl: "Openssl | None" = None) -> Kept:
         """A good pair for *profile*: the kept one, or one made now.
 
         Raises StoreError when the folder cannot be used, OpensslError when a new pair is needed
@@ -69,7 +72,7 @@ class Store:
                 return kept
         if kept and not os.access(self.folder, os.W_OK):
             return kept
-        openssl = openssl or Openssl()
+        openssl = openssl or _usual()
         if not kept:
             # Before anything is written.
             _ = openssl.path
@@ -79,20 +82,24 @@ class Store:
             return kept or self._make(profile, verdict, openssl)
 
     def issue_anew(
-        self, profile: CertificateProfile, *, new_key: bool = False, openssl: Openssl | None = None
+        self,
+        profile: CertificateProfile,
+        *,
+        new_key: bool = False,
+        openssl: "Openssl | None" = None,
     ) -> Kept:
         """A new certificate for *profile*, however good the kept one is; with a new key if asked.
 
         Raises as `ensure` does.
         """
-        openssl = openssl or Openssl()
+        openssl = openssl or _usual()
         _ = openssl.path
         with self._folder.writing():
             _, verdict = self._look(profile)
             because = verdict.because or "it was asked for"
             return self._make(profile, verdict._replace(because=because), openssl, new_key=new_key)
 
-    def renew(self, host: Host, *, new_key: bool = False, openssl: Openssl | None = None) -> Kept:
+    def renew(self, host: Host, *, new_key: bool = False, openssl: "Openssl | None" = None) -> Kept:
         """A new certificate like the kept one of *host*: same names, lifetime and key.
 
         Raises StoreError when there is none, and as `ensure` does.
@@ -161,18 +168,18 @@ class Store:
         return authorities.find(self._ca_pairs)
 
     def ensure_authority(
-        self, *, permitted: tuple[Subtree, ...] = (), openssl: Openssl | None = None
+        self, *, permitted: tuple[Subtree, ...] = (), openssl: "Openssl | None" = None
     ) -> Authority:
         """The local CA, made now if there is none; it may then issue for *permitted* alone."""
-        return authorities.ensure(self._ca_pairs, openssl or Openssl(), permitted)
+        return authorities.ensure(self._ca_pairs, openssl or _usual(), permitted)
 
-    def renew_authority(self, openssl: Openssl | None = None) -> Authority:
+    def renew_authority(self, openssl: "Openssl | None" = None) -> Authority:
         """The same local CA with ten more years: same name, same key, same constraints.
 
         Whatever it issued stays valid, also for clients that trust only the one before.
         Raises StoreError when there is none.
         """
-        return authorities.renew(self._ca_pairs, openssl or Openssl())
+        return authorities.renew(self._ca_pairs, openssl or _usual())
 
     def _settle(self) -> None:
         """Finish what a killed process has begun, if that may be done."""
@@ -194,7 +201,7 @@ class Store:
         self,
         profile: CertificateProfile,
         verdict: Verdict,
-        openssl: Openssl,
+        openssl: "Openssl",
         *,
         new_key: bool = False,
     ) -> Kept:
@@ -246,6 +253,12 @@ class Store:
             return _kept(cert, key, read_facts_file(cert), authority) if key.exists() else None
         except CertificateError:
             return None
+
+
+def _usual() -> "Openssl":
+    from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415 - not needed to start again
+
+    return Openssl()
 
 
 def _kept(cert: Path, key: Path, facts: CertificateFacts, authority: Authority | None) -> Kept:

@@ -155,7 +155,8 @@ def split_by_answer(
 def port_of(host: Host, addresses: Sequence[Address]) -> int | None:
     """On which port a client on this machine that asks for *host* reaches one of *addresses*."""
     try:
-        infos = socket.getaddrinfo(host.value, None, type=socket.SOCK_STREAM)
+        # As bytes, for which no codec is imported: it is in ASCII, as every Host.
+        infos = socket.getaddrinfo(host.value.encode(), None, type=socket.SOCK_STREAM)
     except OSError:
         return None
     for info in infos:

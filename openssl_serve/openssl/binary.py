@@ -7,7 +7,7 @@ asked, from the files that came out.
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openssl_serve.errors import (
     OpensslError,
@@ -17,8 +17,10 @@ from openssl_serve.errors import (
     UsageError,
 )
 from openssl_serve.hosts import shorten
-from openssl_serve.openssl.flavour import Version, parse_version
 from openssl_serve.paths import expand
+
+if TYPE_CHECKING:
+    from openssl_serve.openssl.flavour import Version
 
 VARIABLE = "OPENSSL_SERVE_OPENSSL"
 
@@ -55,8 +57,10 @@ class Openssl:
         return _find(self._named)
 
     @cached_property
-    def version(self) -> Version:
+    def version(self) -> "Version":
         """Flavour and number. Raises OpensslNotFoundError, OpensslUnusableError."""
+        from openssl_serve.openssl.flavour import parse_version  # noqa: PLC0415 - seldom asked
+
         try:
             output = self.run("version", folder=Path("/"), timeout_s=VERSION_TIMEOUT_S)
             return parse_version(output.stdout.decode("utf-8", "replace"), str(self.path))

@@ -6,7 +6,7 @@ to a work folder, so that a recipe can be run, or shown as a script.
 """
 
 import shlex
-from dataclasses import dataclass
+from typing import NamedTuple
 
 CONFIG = "openssl.cnf"
 KEY = "key.pem"
@@ -25,16 +25,14 @@ NEW_KEYS = {
 """What `req -newkey` is given for each type of key, with its options after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One call of openssl, and the files that show whether it did its work, the main one last."""
 
     arguments: tuple[str, ...]
     makes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """A configuration and the calls that make a certificate with it."""
 
     config: str
@@ -56,8 +54,7 @@ class Recipe:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
+class Issuer(NamedTuple):
     """The files of a CA."""
 
     certificate: str

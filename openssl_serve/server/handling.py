@@ -1,7 +1,6 @@
 """What the server asks of a handler."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from openssl_serve.http1.request import Request
@@ -11,15 +10,13 @@ if TYPE_CHECKING:
     from openssl_serve.server.exchange import Exchange
 
 
-@dataclass(frozen=True, slots=True)
-class Offload:
+class Offload(NamedTuple):
     """Returned by a handler instead of a response: *work* blocks, so a thread must do it."""
 
     work: Callable[[], Response]
 
 
-@dataclass(frozen=True, slots=True)
-class Deferred:
+class Deferred(NamedTuple):
     """Returned by a handler instead of a response that comes later, or needs the content first.
 
     *begin* is called in the loop, at once; it must not block. *finish* has the last word on the

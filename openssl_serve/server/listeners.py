@@ -43,8 +43,12 @@ def open_tcp(address: Address) -> list[socket.socket]:
     With port 0, a name's addresses all get the same free port. `::` takes IPv4 clients too.
     Raises ListenError.
     """
+    # As bytes, for a name in ASCII needs no codec: importing Python's takes a millisecond.
+    host = address.host.encode() if address.host.isascii() else address.host
     try:
-        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(
+            host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
     except OSError as error:
         raise ListenError(
             f"cannot listen on {address}: {error.strerror or error}",

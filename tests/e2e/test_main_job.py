@@ -170,6 +170,10 @@ def test_the_second_start_neither_imports_sh_nor_starts_a_process(
     assert "import openssl_serve.server.polyglot" in second
     assert {event for event in second if event.startswith("start ")} == set()
     assert "import sh" not in second
+    # Nor what only a certificate that is made needs.
+    assert "import openssl_serve.openssl.commands" in first
+    rare = ("openssl.commands", "openssl.flavour", "openssl.template", "certs.issue")
+    assert not {f"import openssl_serve.{name}" for name in rare} & second
 
 
 def test_the_second_start_needs_no_openssl(command: Command) -> None:

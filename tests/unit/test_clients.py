@@ -86,8 +86,7 @@ def test_who_refuses(certificate, issuer, refuse):
 def test_sha1_is_refused_by_all():
     found = facts(leaf())
 
-    weak = client_verdicts(type(found)(**{n: getattr(found, n) for n in found.__slots__} | {
-        "signature": "ECDSA with SHA-1"}))  # fmt: skip
+    weak = client_verdicts(found._replace(signature="ECDSA with SHA-1"))
 
     assert all(verdict.because == "it is signed with ECDSA with SHA-1" for verdict in weak)
 
