@@ -11,6 +11,10 @@ from openssl_serve.server.handling import Handlers
 ENDING = frozenset({400, 408, 413, 414, 431, 501, 503, 505})
 """Statuses after which a connection cannot go on: its framing is in doubt, or it is too much."""
 
+DOWN = ((b"X-Openssl-Serve", b"upstream-down"),)
+"""What an error has when what should answer may be back soon: its page waits for that, and tells by
+this (pages/waiting.js) our server's answer from another."""
+
 
 def error_response(request: Request, error: HttpError) -> Response:
     """Make the response for *error*, a page if the client of *request* wants one."""
@@ -19,7 +23,7 @@ def error_response(request: Request, error: HttpError) -> Response:
         html=wants_html(request.get(b"accept")),
         close=error.status in ENDING,
         # Loading again what a form has sent would be to send it again.
-        waits=error.status == 502 and request.method == b"GET",
+        waits=DOWN[0] in error.fields and request.method == b"GET",
     )
     if request.peer.always:
         response.put(request.peer.always)

@@ -9,15 +9,13 @@ from openssl_serve.handlers.proxy.links import Links
 from openssl_serve.http1.bodies import StreamBody
 from openssl_serve.http1.response import Response
 from openssl_serve.http1.response_parser import ResponseHead
+from openssl_serve.server.faults import DOWN
 
 if TYPE_CHECKING:
     from openssl_serve.server.exchange import Exchange
 
 MAX_BACKLOG = 262_144
 """Bytes of a request that wait for the upstream before its client has to wait."""
-
-DOWN = ((b"X-Openssl-Serve", b"upstream-down"),)
-"""By which our page (pages/waiting.js) tells its own server's answer from another."""
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 """Safe to send again when a kept link turns out to have ended (RFC 9110 section 9.2.2)."""
