@@ -38,7 +38,12 @@ def run(*command: str | Path, cwd: Path, home: Path | None = None) -> str:
     environment = {
         name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ
     }
-    environment |= {"HOME": str(home or cwd), "OPENSSL_SERVE_HOME": str((home or cwd) / "data")}
+    environment |= {
+        "HOME": str(home or cwd),
+        "OPENSSL_SERVE_HOME": str((home or cwd) / "data"),
+        # The manual page has the day of the build: midnight is between two of ours, one day.
+        "SOURCE_DATE_EPOCH": "1767225600",
+    }
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -128,8 +133,12 @@ def test_the_wheel_holds_every_file_as_it_is(wheel: Path) -> None:
     assert content == {name: path.read_bytes() for name, path in SOURCES.items()}
 
 
-def test_the_wheel_has_completions_where_shells_look(wheel: Path) -> None:
+def test_the_wheel_has_completions_and_manual_where_others_look(wheel: Path) -> None:
+    """And they are what the program is now."""
+    manual = run(sys.executable, ROOT / "scripts" / "manual.py", cwd=ROOT)
+
     assert shared_in(wheel) == {
+        "share/man/man1/openssl-serve.1": manual,
         "share/bash-completion/completions/openssl-serve": script("bash"),
         "share/zsh/site-functions/_openssl-serve": script("zsh"),
         "share/fish/vendor_completions.d/openssl-serve.fish": script("fish"),
@@ -192,6 +201,7 @@ class TestInstalled:
         path = installed.parent / "share/bash-completion/completions/openssl-serve"
 
         assert path.read_text() == script("bash")
+        assert (installed.parent / "share/man/man1/openssl-serve.1").is_file()
 
     def test_its_pages_are_there(self, installed: Path, tmp_path: Path) -> None:
         """Asked of a running server: a listing, and an error."""
