@@ -274,6 +274,16 @@ class PolyglotServer(socketserver.TCPServer):
         for connection in list(self.connections.values()):
             connection.drain()
 
+    def leave_listeners(self) -> None:
+        """Accept no more: whoever comes now is for a successor with the same listeners.
+
+        Responses say that their connection ends, and then `drain` is due.
+        """
+        self.draining = True
+        self._accept_more(wanted=False)
+        for listener in self.listeners:
+            listener.close()
+
     def shutdown(self) -> None:
         """End `serve_forever` at once, from another thread, and wait until it has ended."""
         self.pool.call(lambda: self.drain(0))
