@@ -85,6 +85,14 @@ class CommandError(OpensslServeError):
         self.exit_code = exit_code
 
 
+class AppError(OpensslServeError):
+    """The code of an app fails before there is an app; `trace` is the traceback, whole lines."""
+
+    def __init__(self, message: str, trace: str, *hints: str) -> None:
+        super().__init__(message, *hints)
+        self.trace = trace
+
+
 class HttpError(OpensslServeError):
     """Ends one request with `status` and these extra `fields`; never reaches the terminal."""
 

@@ -1,10 +1,11 @@
 """`wsgi.errors`, and the tracebacks of an app: what its developer reads in our log."""
 
+import importlib
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-_OURS = str(Path(__file__).parent)
+_NOT_THEIRS = (str(Path(__file__).parent), "<frozen importlib", importlib.__file__)
 
 
 class ErrorStream:
@@ -45,6 +46,6 @@ class ErrorStream:
 def trace_of(error: BaseException) -> str:
     """Return the traceback of *error*, from the app's first frame on."""
     where = error.__traceback__
-    while where is not None and where.tb_frame.f_code.co_filename.startswith(_OURS):
+    while where is not None and where.tb_frame.f_code.co_filename.startswith(_NOT_THEIRS):
         where = where.tb_next
     return "".join(traceback.format_exception(type(error), error, where)).rstrip("\n")
