@@ -15,6 +15,7 @@ from openssl_serve.hosts import Host, parse_host, shorten
 
 if TYPE_CHECKING:
     from openssl_serve.handlers.proxy.fields import ProxyOptions
+    from openssl_serve.handlers.proxy.moving import MovingUpstream
     from openssl_serve.handlers.proxy.upstream import Upstream
     from openssl_serve.handlers.routes import Place
     from openssl_serve.server.handling import Handler
@@ -93,7 +94,7 @@ def parse_route(text: str) -> Route:
 
 
 def content_of(
-    target: "Path | Upstream", authorities: Authorities, options: ContentOptions
+    target: "Path | Upstream | MovingUpstream", authorities: Authorities, options: ContentOptions
 ) -> Content:
     """Return what answers for *target* and the routes beside it.
 
@@ -104,7 +105,9 @@ def content_of(
     return _RoutedContent(target, authorities, options)
 
 
-def _content_at(target: "Path | Upstream", options: ContentOptions, depth: int) -> Content:
+def _content_at(
+    target: "Path | Upstream | MovingUpstream", options: ContentOptions, depth: int
+) -> Content:
     if isinstance(target, Path):
         folder = Folder(
             target,
@@ -114,9 +117,13 @@ def _content_at(target: "Path | Upstream", options: ContentOptions, depth: int) 
         )
         return FolderContent(folder, options.folder)
     from openssl_serve.handlers.proxy.fields import ProxyOptions  # noqa: PLC0415  seldom wanted
+    from openssl_serve.handlers.proxy.moving import MovingProxy, MovingUpstream  # noqa: PLC0415
     from openssl_serve.handlers.proxy.proxy import Proxy  # noqa: PLC0415
 
-    return HandlerContent(Proxy(target, options.proxy or ProxyOptions(), depth))
+    how = options.proxy or ProxyOptions()
+    if isinstance(target, MovingUpstream):
+        return HandlerContent(MovingProxy(target, how, depth))
+    return HandlerContent(Proxy(target, how, depth))
 
 
 class _RoutedContent:
@@ -125,7 +132,10 @@ class _RoutedContent:
     methods = None
 
     def __init__(
-        self, target: "Path | Upstream", authorities: Authorities, options: ContentOptions
+        self,
+        target: "Path | Upstream | MovingUpstream",
+        authorities: Authorities,
+        options: ContentOptions,
     ) -> None:
         places = [route.place for route in options.routes]
         for route, place in zip(options.routes, places, strict=True):

@@ -17,7 +17,7 @@ from openssl_serve.certs import pem
 from openssl_serve.certs.anchor import anchor_of
 from openssl_serve.certs.folder import Folder
 from openssl_serve.certs.store import Store
-from openssl_serve.errors import OpensslError, StoreError
+from openssl_serve.errors import OpensslError
 from openssl_serve.openssl.binary import Openssl
 
 REPLACING = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
@@ -54,18 +54,16 @@ def trust_variables(
 
     And what is *served*: files of certificates that may be kept elsewhere. *environ* is what the
     program would have without them. The files that the variables name are made or brought up to
-    date. Without anything that the system trusts, only Node.js is told. Raises CertificateError;
-    StoreError when there is nothing to trust, or the folder cannot be written.
+    date. Where nothing is found that the system trusts, only Node.js is told; without anything
+    kept or served, nobody. Raises CertificateError; StoreError when the folder cannot be written.
     """
     ours = _anchors(folder, served)
     if not ours:
-        raise StoreError(
-            f"no certificate is kept in {folder}, so there is nothing to trust",
-            "make one: openssl-serve generate HOST",
-        )
-    bases = {name: _base(folder, environ, name) for name in (*REPLACING, ADDING)}
+        return {}
+    system = system_bundle()
+    bases = {name: _base(folder, environ, name, system) for name in (*REPLACING, ADDING)}
     bundles = {base: _bundle(base, ours) for base in bases.values()}
-    paths = {base: folder / _name(base) for base in bundles}
+    paths = {base: folder / _name(base, system) for base in bundles}
     _bring_up_to_date(folder, {paths[base]: data for base, data in bundles.items()})
     return {
         name: str(paths[base]) for name, base in bases.items() if base is not None or name == ADDING
@@ -98,7 +96,7 @@ def _anchors(folder: Path, served: Iterable[Path]) -> list[bytes]:
     return list(dict.fromkeys(anchor.pem for anchor in anchors if anchor is not None))
 
 
-def _base(folder: Path, environ: Mapping[str, str], name: str) -> Path | None:
+def _base(folder: Path, environ: Mapping[str, str], name: str, system: Path | None) -> Path | None:
     """What the program would trust without ours, by the variable *name*."""
     named = [environ.get(name)]
     if name != ADDING:
@@ -108,7 +106,7 @@ def _base(folder: Path, environ: Mapping[str, str], name: str) -> Path | None:
         base = _without_ours(folder, Path(path).absolute())
         if base is not None and _holds_certificates(base):
             return base
-    return None if name == ADDING else system_bundle()
+    return None if name == ADDING else system
 
 
 def _without_ours(folder: Path, path: Path) -> Path | None:
@@ -124,8 +122,10 @@ def _without_ours(folder: Path, path: Path) -> Path | None:
     return Path(os.fsdecode(unquote_to_bytes(base))) if base.startswith(b"/") else None
 
 
-def _name(base: Path | None) -> str:
+def _name(base: Path | None, system: Path | None) -> str:
     if base is None:
+        return f"{_STEM}-here.pem"
+    if base == system:
         return f"{_STEM}.pem"
     return f"{_STEM}-{hashlib.sha256(os.fsencode(base)).hexdigest()[:8]}.pem"
 

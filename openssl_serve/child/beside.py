@@ -8,6 +8,7 @@ from openssl_serve.child.search import Search
 from openssl_serve.child.supervisor import Supervisor
 from openssl_serve.child.terminal import Terminal
 from openssl_serve.hosts import Address
+from openssl_serve.server.listeners import tell_service_manager
 from openssl_serve.server.polyglot import PolyglotServer
 
 
@@ -40,16 +41,17 @@ def run_beside(
     try:
         command = Command(job.words, job.environment)
         search = _search(server, command.group, job.address, found)
-        supervisor = Supervisor(server, command, terminal)
 
         def begin() -> None:
             ready()
+            tell_service_manager("READY=1")
             search.start()
 
         try:
-            return supervisor.run(begin)
+            return Supervisor(server, command, terminal).run(begin)
         finally:
             search.stop()
+            tell_service_manager("STOPPING=1")
     finally:
         if terminal is not None:
             terminal.close()

@@ -4,9 +4,11 @@ Variables reach what stands behind `npm run dev` or a Makefile too, so they come
 Those about trust are certs/bundle.py's.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
 
-from openssl_serve.hosts import Address, Host
+from openssl_serve.errors import InvalidHostError
+from openssl_serve.hosts import Address, Host, parse_host
 
 URL_VARIABLE = "OPENSSL_SERVE_URL"
 """Where browsers find the command's server."""
@@ -39,10 +41,18 @@ def listening_variables(address: Address, environ: Mapping[str, str]) -> dict[st
     }
 
 
-def public_variables(hosts: list[Host], port: int) -> dict[str, str]:
-    """Return what says where the command's server is found: at *hosts*, the first of all."""
+def public_variables(names: Iterable[str], port: int | None) -> dict[str, str]:
+    """Return what says where the command's server is found: at *names*, the first of all.
+
+    Without a *port*, by no URL.
+    """
+    hosts = []
+    for name in names:
+        # A certificate of the user's may hold names that we would not put into one.
+        with contextlib.suppress(InvalidHostError):
+            hosts.append(parse_host(name))
     first = next((host for host in hosts if not host.is_wildcard), None)
-    variables = {URL_VARIABLE: f"https://{first.in_url}:{port}"} if first else {}
+    variables = {URL_VARIABLE: f"https://{first.in_url}:{port}"} if first and port else {}
     # Vite answers for localhost, what is below it, and addresses; and, since 6.0.11, for one more.
     named = next((host.value for host in hosts if not host.is_ip and not _is_local(host)), None)
     if named is not None:

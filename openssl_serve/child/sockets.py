@@ -34,18 +34,23 @@ def free_address() -> Address:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-            if not _is_taken_on_ipv6(port):
-                return Address("127.0.0.1", port)
+        if is_free(port):
+            return Address("127.0.0.1", port)
 
 
-def _is_taken_on_ipv6(port: int) -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", port))
-    except OSError as error:
-        # Any other: there is no IPv6 here.
-        return error.errno == errno.EADDRINUSE
-    return False
+def is_free(port: int) -> bool:
+    """Whether nobody listens on *port* of 127.0.0.1 or ::1."""
+    for family, host in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
+        try:
+            with socket.socket(family) as probe:
+                # Connections that have been there may still wait for their last segments.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
+        except OSError as error:
+            # Any other: there is no IPv6 here, or no right to that port, as the command will say.
+            if error.errno == errno.EADDRINUSE:
+                return False
+    return True
 
 
 def listening(group: int) -> Listening:

@@ -17,10 +17,12 @@ DEFAULT_COMMAND = "serve"
 
 ROOMS = {
     "serve": ("serve",),
+    "run": ("run",),
     "certificates": ("generate", "list", "path", "renew", "remove"),
     "inspection": ("show", "verify"),
     "sign": ("sign",),
     "export": ("export",),
+    "env": ("env",),
     "doctor": ("doctor",),
     "settings": ("config",),
     "completion": ("completion",),
@@ -126,14 +128,20 @@ def complete(arguments: list[str]) -> tuple[list[str], list[str]]:
 def bare_cert(arguments: list[str]) -> list[str]:
     """Give a bare `--cert` its empty value: it asks for a generated pair, as in code-server.
 
-    What begins with a hyphen is never taken for its value.
+    What begins with a hyphen is never taken for its value, and after `--` are the words of
+    another program.
 
     >>> bare_cert(["--cert", "--port", "0"]), bare_cert(["--cert", "a.pem"]), bare_cert([])
     (['--cert=', '--port', '0'], ['--cert', 'a.pem'], [])
+    >>> bare_cert(["run", "--cert", "--", "x", "--cert"])
+    ['run', '--cert=', '--', 'x', '--cert']
     """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
     return [
-        "--cert=" if word == "--cert" and after.startswith("-") else word
-        for word, after in itertools.zip_longest(arguments, arguments[1:], fillvalue="-")
+        "--cert=" if word == "--cert" and after.startswith("-") and place < end else word
+        for place, (word, after) in enumerate(
+            itertools.zip_longest(arguments, arguments[1:], fillvalue="-")
+        )
     ]
 
 
@@ -146,7 +154,7 @@ def run(arguments: list[str]) -> int:
             respond(shell, arguments)
             return 0
         words, rooms = complete(arguments)
-        if rooms == [DEFAULT_COMMAND]:
+        if rooms[0] in config.SERVING:
             # `path HOST --cert` takes no value.
             words = bare_cert(words)
         # A pipe that nobody reads any more (| head) ends the program as it ends others.

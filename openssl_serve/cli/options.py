@@ -1,8 +1,14 @@
-"""How an option is declared, so that all of them can be set in the environment too."""
+"""How an option is declared, so that all of them can be set in the environment too, and read."""
 
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import typer
+
+from openssl_serve.errors import UsageError
+from openssl_serve.hosts import shorten
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def option(help_text: str, *names: str, metavar: str, show: bool = False) -> Any:
@@ -16,3 +22,13 @@ def option(help_text: str, *names: str, metavar: str, show: bool = False) -> Any
         show_envvar=False,
         show_default=show,
     )
+
+
+def choice(kind: type[Choice], text: str, option: str) -> Choice:
+    """Return the member of the enumeration *kind* that *text* names; raises UsageError."""
+    try:
+        return kind(text)
+    except ValueError as error:
+        names = ", ".join(kind)
+        hint = f"{option} {next(iter(kind))} is the default"
+        raise UsageError(f'{option} "{shorten(text)}" is none of {names}', hint) from error

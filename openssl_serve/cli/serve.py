@@ -2,9 +2,9 @@
 
 import functools
 import itertools
-from enum import StrEnum
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -26,14 +26,31 @@ from openssl_serve.cli.certificate_options import (
     wanted_pairs,
 )
 from openssl_serve.cli.config import file_in_use
-from openssl_serve.cli.options import option
+from openssl_serve.cli.options import choice, option
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import parse_host, shorten
+from openssl_serve.hosts import parse_host
+
+if TYPE_CHECKING:
+    from openssl_serve.certs.certificate import Certificate
+    from openssl_serve.handlers.proxy.moving import MovingUpstream
+    from openssl_serve.server.polyglot import PolyglotServer
 
 MAX_WORKERS = 64
 """More than the cores of any machine that this is for; each costs about 20 MB."""
 
-Choice = TypeVar("Choice", bound=StrEnum)
+
+class Instead(Protocol):
+    """What another command has served in place of a target; it is the context's `obj`."""
+
+    content: "MovingUpstream"
+
+    def serve(
+        self,
+        server: "PolyglotServer",
+        certificates: "Sequence[Certificate]",
+        ready: Callable[[], object],
+    ) -> int:
+        """Serve until the end; *ready* is called when that begins. Returns the exit code."""
 
 
 def register(app: typer.Typer) -> None:
@@ -139,8 +156,9 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         str | None, option("The openssl program.  [default: the first in PATH]",
                             "--openssl", metavar="PATH")
     ] = None,
-) -> None:  # fmt: skip
+) -> int | None:  # fmt: skip
     """Serve TARGET until Ctrl-C."""
+    instead: Instead | None = ctx.obj
     address = listening_address(
         (bind_addr, host, port),
         {name: source_of(ctx, name) for name in ("bind_addr", "host", "port")},
@@ -155,7 +173,8 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     from openssl_serve.server.lan import any_address, lan_hosts  # noqa: PLC0415
     from openssl_serve.targets import parse_target  # noqa: PLC0415
 
-    content, routes = parse_target(target), proxy.routes(route)
+    content = instead.content if instead else parse_target(target)
+    routes = proxy.routes(route)
     if lan and outranks(ctx, "lan", "bind_addr", "host"):
         address = address._replace(host=any_address())
     options = api.ServerOptions(
@@ -207,7 +226,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         groups[0] += lan_hosts()
     if explain:
         render.result(explain_groups(groups, openssl))
-        return
+        return None
     if pairs:
         certificates = [
             api.load_certificate(*pair, functools.partial(key_password, pair.key, password_file))
@@ -218,18 +237,11 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     for warning in itertools.chain(*(each.warnings for each in certificates)):
         render.warning(warning)
     with api.make_server(content, certificates, options, write_log=render.write_log) as server:
-        banner = Banner(server, certificates, content, qr=qr)
+        banner = Banner(server, certificates, instead or content, qr=qr)
         try:
+            if instead:
+                return instead.serve(server, certificates, banner.start)
             api.serve_until_signal(server, banner.start, workers=workers)
         finally:
             banner.stop()
-
-
-def choice(kind: type[Choice], text: str, option: str) -> Choice:
-    """Return the member of the enumeration *kind* that *text* names; raises UsageError."""
-    try:
-        return kind(text)
-    except ValueError as error:
-        names = ", ".join(kind)
-        hint = f"{option} {next(iter(kind))} is the default"
-        raise UsageError(f'{option} "{shorten(text)}" is none of {names}', hint) from error
+    return None

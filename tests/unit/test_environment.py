@@ -3,7 +3,7 @@
 import pytest
 
 from openssl_serve.child.environment import listening_variables, public_variables, without_ours
-from openssl_serve.hosts import Address, parse_host
+from openssl_serve.hosts import Address
 
 ADDRESS = Address("127.0.0.1", 4567)
 
@@ -45,16 +45,28 @@ def test_what_is_set_for_one_framework_stays_and_the_general_does_not():
     ],
 )
 def test_the_command_knows_where_it_is_found_and_vite_answers_there(hosts, url, allowed):
-    variables = public_variables([parse_host(host) for host in hosts], 8443)
+    variables = public_variables(hosts, 8443)
 
     assert variables.pop("OPENSSL_SERVE_URL") == url
     assert variables == ({"__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS": allowed} if allowed else {})
 
 
 def test_a_wildcard_alone_is_no_url():
-    variables = public_variables([parse_host("*.my.dev")], 8443)
+    variables = public_variables(["*.my.dev"], 8443)
 
     assert variables == {"__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS": ".my.dev"}
+
+
+def test_a_name_that_is_none_is_left_out():
+    variables = public_variables(["not a host", "localhost"], 8443)
+
+    assert variables == {"OPENSSL_SERVE_URL": "https://localhost:8443"}
+
+
+def test_a_unix_socket_has_no_url():
+    variables = public_variables(["my.dev.local"], None)
+
+    assert set(variables) == {"__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS"}
 
 
 def test_what_the_service_manager_says_is_not_said_to_the_command():

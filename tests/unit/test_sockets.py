@@ -9,7 +9,14 @@ import sys
 import pytest
 
 from openssl_serve.child import sockets
-from openssl_serve.child.sockets import LSOF, Listening, free_address, listening, read_lsof
+from openssl_serve.child.sockets import (
+    LSOF,
+    Listening,
+    free_address,
+    is_free,
+    listening,
+    read_lsof,
+)
 from openssl_serve.hosts import Address
 from openssl_serve.server.ports import listening_sockets, sockets_of
 
@@ -52,24 +59,38 @@ def test_a_free_address_can_be_listened_on():
         assert address.host == "127.0.0.1"
 
 
-def test_a_port_that_is_taken_on_ipv6_is_not_free(monkeypatch):
+def test_another_port_is_looked_for_while_one_is_not_free(monkeypatch):
     asked = []
 
-    def taken(port):
+    def is_free(port):
         asked.append(port)
-        return len(asked) < 3
+        return len(asked) == 3
 
-    monkeypatch.setattr(sockets, "_is_taken_on_ipv6", taken)
+    monkeypatch.setattr(sockets, "is_free", is_free)
 
     assert free_address().port == asked[2]
 
 
-def test_who_is_on_ipv6_has_the_port():
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+@pytest.mark.parametrize(
+    ("family", "host"),
+    [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")],
+)
+def test_a_port_is_taken_on_either_address(family, host):
+    with socket.create_server((host, 0), family=family) as listener:
         port = listener.getsockname()[1]
 
-        assert sockets._is_taken_on_ipv6(port)
-    assert not sockets._is_taken_on_ipv6(port)
+        assert not is_free(port)
+    assert is_free(port)
+
+
+def test_what_only_waits_for_its_last_segments_does_not_hold_a_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), 5), listener.accept()[0] as accepted:
+            # Who ends a connection first has the TIME_WAIT.
+            accepted.close()
+
+    assert is_free(port)
 
 
 def test_the_sockets_of_the_group_and_of_others_are_told_apart(start):
