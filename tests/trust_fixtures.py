@@ -1,11 +1,11 @@
 """Targets and stores for the tests of trust/: a home, a CA and databases of each test alone."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from certificates import CA_TRUE, make, write
 from fast_openssl import FastOpenssl
 
 from openssl_serve.certs.store import Store
@@ -64,7 +64,8 @@ def debian(folder: Path) -> Family:
     for path in folders.values():
         path.mkdir(parents=True, exist_ok=True)
     (folder / "conf").write_text("somebody.crt\n")
-    shutil.copy(_somebody(folder / "somebody"), folders["certs"] / "somebody.crt")
+    somebody = make(CA_TRUE, names=(), subject="Somebody's Root")
+    write(folders["certs"] / "somebody.crt", somebody)
     options = (
         "--certsconf", str(folder / "conf"), "--certsdir", str(folders["certs"]),
         "--localcertsdir", str(folders["local"]), "--etccertsdir", str(folders["etc"]),
@@ -78,8 +79,3 @@ def debian(folder: Path) -> Family:
         (*DEBIAN.refresh, *options),
         (*DEBIAN.refresh_after_removal, *options),
     )
-
-
-def _somebody(folder: Path) -> Path:
-    """A CA that is trusted already; that it is one of ours as well does not matter."""
-    return Store(folder).ensure_authority(openssl=FAST).cert_path

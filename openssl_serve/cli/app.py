@@ -22,6 +22,7 @@ ROOMS = {
     "inspection": ("show", "verify"),
     "sign": ("sign",),
     "export": ("export",),
+    "trust": ("trust", "untrust"),
     "env": ("env",),
     "doctor": ("doctor",),
     "settings": ("config",),

@@ -17,7 +17,7 @@ PROGRAM = next(
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--no-proxy-server", "--ignore-certificate-errors", "--remote-debugging-pipe",
+    "--no-proxy-server", "--remote-debugging-pipe",
 )  # fmt: skip
 
 DEADLINE_S = 30.0
@@ -67,8 +67,9 @@ class Tab:
             self._receive()
 
     def js(self, expression: str) -> Any:
-        """The value of *expression* in the page."""
-        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of *expression* in the page; of a promise, what it is kept with."""
+        options = {"returnByValue": True, "awaitPromise": True}
+        found = self.call("Runtime.evaluate", expression=expression, **options)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
@@ -97,17 +98,25 @@ class Tab:
 
 
 @contextlib.contextmanager
-def tab(profile: Path) -> Iterator[Tab]:
-    """A tab of a Chromium of its own, with *profile* for its folder."""
+def tab(profile: Path, home: Path | None = None) -> Iterator[Tab]:
+    """A tab of a Chromium of its own, with *profile* for its folder.
+
+    It trusts every certificate; with a *home*, those that are trusted in there.
+    """
+    options, environment = [*OPTIONS, "--ignore-certificate-errors"], dict(os.environ)
+    if home:
+        keep = (name for name in os.environ if not name.startswith("XDG_"))
+        environment = {name: os.environ[name] for name in keep} | {"HOME": str(home)}
+        options.pop()
     theirs_in, write = os.pipe()
     read, theirs_out = os.pipe()
     # Chromium reads from 3 and writes to 4; a shell can put the pipes there.
     process = subprocess.Popen(
         [
             "sh", "-c", f'exec "$@" 3</dev/fd/{theirs_in} 4>/dev/fd/{theirs_out}', "sh",
-            PROGRAM, *OPTIONS, f"--user-data-dir={profile}",
+            PROGRAM, *options, f"--user-data-dir={profile}",
         ],
-        pass_fds=(theirs_in, theirs_out),
+        pass_fds=(theirs_in, theirs_out), env=environment,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(theirs_in)

@@ -21,7 +21,7 @@ def family(tmp_path):
 
 
 def in_bundle(family):
-    return [facts.fingerprint for facts in read_chain(family.bundle.read_bytes())]
+    return [facts.subject for facts in read_chain(family.bundle.read_bytes())]
 
 
 def test_installed_proven_and_taken_out(family, target):
@@ -30,15 +30,14 @@ def test_installed_proven_and_taken_out(family, target):
 
     store.install(target)
 
-    (somebody,) = store.check(target).others
-    assert store.check(target) == (State.TRUSTED, "a TLS handshake", (somebody,))
-    assert in_bundle(family) == [somebody.fingerprint, target.facts.fingerprint]
+    assert store.check(target) == (State.TRUSTED, "a TLS handshake", ())
+    assert in_bundle(family) == ["CN=Somebody's Root", target.facts.subject]
     # Programs that read the folder and not the bundle find it as well.
     cert, _ = target.leaf()
     assert "OK" in openssl("verify", "-CApath", family.bundle.parent, cert)
     assert store.uninstall(target) is True
     assert store.check(target).state is State.ABSENT
-    assert in_bundle(family) == [somebody.fingerprint]
+    assert in_bundle(family) == ["CN=Somebody's Root"]
     left = sorted(path.name for path in family.bundle.parent.iterdir())
     # Its own link, the one by its hash, the bundle.
     assert len(left) == 3
