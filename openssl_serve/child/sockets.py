@@ -40,9 +40,9 @@ def free_address() -> Address:
 
 def is_free(port: int) -> bool:
     """Whether nobody listens on *port* of 127.0.0.1 or ::1."""
-    for family, host in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
+    for kind, host in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
         try:
-            with socket.socket(family) as probe:
+            with socket.socket(kind) as probe:
                 # Connections that have been there may still wait for their last segments.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host, port))
