@@ -72,4 +72,4 @@ def test_the_collector_looks_at_nothing_that_was_imported():
         "main.main()"
     )
 
-    assert python(code).stdout.splitlines()[1:] == ["True True 0"]
+    assert python(code).stdout.splitlines()[-1] == "True True 0"
