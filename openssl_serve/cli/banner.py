@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from openssl_serve.api import Certificate
+from openssl_serve.certs.store import Kept
 from openssl_serve.cli import render
 from openssl_serve.errors import InvalidHostError
 from openssl_serve.hosts import Address, Host, parse_host
@@ -70,8 +71,7 @@ class Banner:
         verdict = system_verdict(self._server.contexts.current(), name)
         lines = []
         if verdict is not None:
-            warning = f"browsers will warn ({verdict})"
-            lines.append(_line("untrusted", f"{warning}; compare the fingerprint before you go on"))
+            lines.append(_line("untrusted", _what_to_do(self._certificates[0], verdict)))
         for host in absent:
             if host == mdns_name(socket.gethostname()):
                 # For the others on the network, whom it leads here; this machine need not know.
@@ -98,6 +98,17 @@ def _describe(certificate: Certificate) -> list[str]:
         _line("expires", f"{facts.not_after:%Y-%m-%d}, {days} days left"),
         _line("SHA-256", facts.fingerprint),
     ]
+
+
+def _what_to_do(certificate: Certificate, verdict: str) -> str:
+    """Say who refuses a certificate because of *verdict*, and what ends that."""
+    if certificate.authority is not None:
+        # Browsers may have stores of their own that know it; asking them takes too long here.
+        return f"this system refuses it ({verdict}); who trusts it: openssl-serve trust --check"
+    warning = f"browsers will warn ({verdict})"
+    if isinstance(certificate, Kept):
+        return f"{warning} until openssl-serve trust; or compare the fingerprint"
+    return f"{warning}; compare the fingerprint before you go on"
 
 
 def _invite(addresses: Sequence[Address], certificate: Certificate) -> list[str]:

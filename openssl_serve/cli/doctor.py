@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from openssl_serve.cli import inspection
-from openssl_serve.errors import OpensslServeError
+from openssl_serve.errors import OpensslServeError, TrustStoreError
 
 if TYPE_CHECKING:
     from openssl_serve.certs.store import Store
@@ -40,7 +40,7 @@ def doctor(json: inspection.JSON = False, openssl: inspection.OPENSSL = None) ->
 
     store, tool = inspection.open_store(), Openssl(openssl)
     found = []
-    for look in (_program, _others, _python, _folder, _kept, _authority, _clock, _port):
+    for look in (_program, _others, _python, _folder, _kept, _authority, _stores, _clock, _port):
         for finding in _safely(look, store, tool):
             found.append(finding)
             if not json:
@@ -156,6 +156,30 @@ def _authority(store: "Store", tool: "Openssl") -> Iterator[Finding]:
     trusted = output.exit_code == 0 and b": OK" in output.stdout
     says = "openssl trusts the local CA" if trusted else "openssl does not trust the local CA"
     yield Finding("trust", True if trusted else None, says)
+
+
+def _stores(store: "Store", tool: "Openssl") -> Iterator[Finding]:
+    """The trust stores of this machine, but Java's: they take seconds, for `trust --check`."""
+    from openssl_serve.trust.machine import find_stores  # noqa: PLC0415
+    from openssl_serve.trust.stores import Kind, State  # noqa: PLC0415
+    from openssl_serve.trust.target import target_of  # noqa: PLC0415
+
+    authority = store.find_authority()
+    if authority is None:
+        return
+    good = {State.TRUSTED: True, State.REFUSED: False}
+    try:
+        stores = find_stores()
+    except TrustStoreError as error:
+        # As in many a container.
+        yield Finding("stores", None, str(error))
+        return
+    with target_of(authority, tool) as target:
+        for each in stores:
+            if each.kind is not Kind.JAVA:
+                found = each.check(target)
+                says = f"{each}: {found.state}, {found.says}"
+                yield Finding("stores", good.get(found.state), says)
 
 
 def _clock(store: "Store", _: "Openssl") -> Iterator[Finding]:

@@ -143,6 +143,9 @@ def test_a_server_that_runs_and_one_that_starts_use_what_the_ca_has_issued(
     with command.start("--cert-host", "other.dev.local") as running:
         url = f"https://localhost:{running.port}/hello.txt"
         assert curl(url, "--cacert", str(ca)).body == "hello\n"
+        # The browser trusts it: only the system does not.
+        assert "browsers will warn" not in running.banner
+        assert re.search("untrusted +this system refuses it .*trust --check", running.banner)
 
 
 FOLDERS = ("/usr/local/share/ca-certificates", "/etc/ssl/certs")

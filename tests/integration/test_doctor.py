@@ -5,6 +5,16 @@ import socket
 import pytest
 from certificates import DAY, KEY, NAMES, NOW, ours, write
 from stubs import libressl, saying, stub
+from trust_fixtures import debian
+
+from openssl_serve.trust import browsers, machine
+from openssl_serve.trust.stores import find_program
+from openssl_serve.trust.system import SystemStore
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_stores(users_home):
+    """The user's browsers are not asked."""
 
 
 def findings(finished):
@@ -47,6 +57,34 @@ def test_what_is_kept(cli, home):
     assert found["local CA"][0][0] is True
     assert found["trust"] == [(None, "openssl does not trust the local CA")]
     assert str(home / "c.key.aside-1") in found["aside"][0][1]
+
+
+@pytest.mark.skipif(not find_program("update-ca-certificates"), reason="no update-ca-certificates")
+def test_what_trust_stores_say_of_the_local_ca(cli, monkeypatch, tmp_path, users_home):
+    system = SystemStore(debian(tmp_path / "etc"))
+    monkeypatch.setattr(machine, "system_stores", lambda: [system])
+    monkeypatch.setattr(browsers, "find_program", lambda _name: None)
+    assert "stores" not in findings(cli.good("doctor", "--json"))
+
+    cli.good("generate", "--ca")
+    assert findings(cli.good("doctor", "--json"))["stores"] == [
+        (None, f"{system}: not trusted, it is not there")
+    ]
+
+    cli.good("trust")
+    assert findings(cli.good("doctor", "--json"))["stores"] == [
+        (True, f"{system}: trusted, a TLS handshake")
+    ]
+
+
+def test_a_machine_without_trust_stores(cli, monkeypatch):
+    monkeypatch.setattr(machine, "system_stores", list)
+    monkeypatch.setattr(browsers, "find_program", lambda _name: None)
+    cli.good("generate", "--ca")
+
+    (finding,) = findings(cli.good("doctor", "--json"))["stores"]
+
+    assert finding == (None, "there is no trust store on this machine")
 
 
 def test_a_local_ca_that_is_trusted(cli, home, monkeypatch):
