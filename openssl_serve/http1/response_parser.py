@@ -4,6 +4,8 @@ Stricter than RFC 9112 wants a user agent to be: what two readers could frame di
 fault, because this reading is followed by another one (response smuggling).
 """
 
+import re
+
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 MAX_HEAD_LENGTH = 65_536
@@ -13,6 +15,9 @@ MAX_INTERIM = 16
 """Interim responses to one request; a server sends one or two (100, 103)."""
 
 Field = tuple[bytes, bytes]
+
+# Of a reason phrase (RFC 9112 section 4); llhttp lets everything pass but CR and LF.
+_CONTROL = re.compile(rb"[^\t\x20-\x7e\x80-\xff]")
 
 
 class ResponseHead:
@@ -53,8 +58,6 @@ class ResponseParser:
         """What came behind a 101: the other protocol's."""
         self.interim: list[ResponseHead] = []
         """Interim responses, to be taken out."""
-        self.parts: list[bytes] = []
-        """Content that has arrived, to be taken out."""
         self.expect(b"GET")
 
     def expect(self, method: bytes) -> None:
@@ -66,7 +69,9 @@ class ResponseParser:
         self.bodiless = method == b"HEAD"
         """Whether the response has no content, whatever its fields say (RFC 9110 6.4.1)."""
         self.received = 0
-        """Bytes of the head that have arrived."""
+        """Bytes that have arrived since."""
+        self.parts: list[bytes] = []
+        """Content that has arrived, to be taken out."""
         self._fields: list[Field] = []
         self._reason = b""
         self.head: ResponseHead | None = None
@@ -75,6 +80,14 @@ class ResponseParser:
 
     def feed(self, data: bytes) -> None:
         """Take the next *data* of the connection."""
+        if not self.received and data[:1] != b"H":
+            # To llhttp RTSP would be as good, and so would empty lines, which are the end of a
+            # longer response before this one (RFC 9112 section 2.2 allows them before a request).
+            is_tls = data[:1] in (b"\x15", b"\x16")
+            self.fault = "speaks TLS: its URL is https" if is_tls else "does not speak HTTP"
+        self.received += len(data)
+        if self.fault is not None:
+            return
         try:
             self._llhttp.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -84,21 +97,23 @@ class ResponseParser:
                 self.surplus = True
             else:
                 self.fault = self.fault or f"sent a malformed response: {error}"
-        if self.head is None:
-            self.received += len(data)
-            if self.received > MAX_HEAD_LENGTH:
-                self.fault = self.fault or "sent too large fields"
+        if self.head is None and self.received > MAX_HEAD_LENGTH:
+            self.fault = self.fault or "sent too large fields"
 
-    def end(self) -> None:
-        """Learn that the connection has ended: that completes a response, or is a fault."""
-        if self.complete:
+    def end(self, *, broken: bool = False) -> None:
+        """Learn that the connection has ended: that completes a response, or is a fault.
+
+        One that is *broken* (a reset, TLS without close_notify) completes nothing (RFC 9112
+        section 9.8).
+        """
+        if self.complete or self.fault is not None:
             return
         if self.head is None:
-            self.fault = self.fault or "ended the connection without a response"
-        elif self.head.until_close:
+            self.fault = "ended the connection without a response"
+        elif self.head.until_close and not broken:
             self.complete = True
         else:
-            self.fault = self.fault or "ended the connection in the middle of its response"
+            self.fault = "ended the connection in the middle of its response"
 
     def close(self) -> None:
         """Let go of llhttp, which holds this object and would wait for the cycle collector."""
@@ -129,13 +144,23 @@ class ResponseParser:
         version = self._llhttp.get_http_version()
         if version not in ("1.1", "1.0") or status < 100:
             self.fault = f"sent a response that begins with HTTP/{version} {status}"
-        elif 100 <= status < 200 and status != 101:
-            self.interim.append(head)
-            if len(self.interim) > MAX_INTERIM:
-                self.fault = "sent interim responses and no other"
+        elif _CONTROL.search(self._reason):
+            self.fault = "sent a control character in its status line"
+        elif status < 200 and status != 101:
+            self._interim(head)
         else:
             self._frame(head, version)
             self.head = head
+
+    def _interim(self, head: ResponseHead) -> None:
+        self.interim.append(head)
+        if len(self.interim) > MAX_INTERIM:
+            self.fault = "sent interim responses and no other"
+        for name, value in head.fields:
+            key = name.lower()
+            if key == b"transfer-encoding" or (key == b"content-length" and value.strip(b"0")):
+                # There is none (RFC 9110 section 15.2); but where would the next response begin?
+                self.fault = "sent an interim response with content"
 
     def _frame(self, head: ResponseHead, version: str) -> None:
         """Find out where the content of *head* ends."""

@@ -66,6 +66,9 @@ class Transport:
             server_side=server_name is None,
             server_hostname=server_name,
             do_handshake_on_connect=False,
+            # An upstream without close_notify has not said that its content is complete (RFC 9112
+            # section 9.8). Of clients it does not matter.
+            suppress_ragged_eofs=server_name is None,
         )
         # read and write: recv and send would only check for flags before calling them.
         self.take, self.send = self._tls.read, self._tls.write

@@ -37,8 +37,8 @@ class Link(Participant):
     """
 
     __slots__ = (
-        "_carried", "_is_closed", "_server", "_transport", "_unsent", "abandon", "is_fresh",
-        "on_idle_end", "parser",
+        "_carried", "_is_broken", "_is_closed", "_server", "_timeout_s", "_transport", "_unsent",
+        "abandon", "is_fresh", "on_idle_end", "parser",
     )  # fmt: skip
 
     def __init__(self, server: "PolyglotServer") -> None:
@@ -47,6 +47,8 @@ class Link(Participant):
         self._carried: Carried | None = None
         self._transport: Transport | None = None
         self._unsent = bytearray()
+        self._timeout_s = 0.0
+        self._is_broken = False
         self._is_closed = False
         self.is_fresh = True
         """Whether no request has been answered over this yet."""
@@ -63,9 +65,9 @@ class Link(Participant):
         return self._transport.fd
 
     @property
-    def is_open(self) -> bool:
-        """Whether there is a connection."""
-        return self._transport is not None
+    def is_closed(self) -> bool:
+        """Whether this is of no further use."""
+        return self._is_closed
 
     def opened(self, transport: Transport) -> None:
         """Use *transport*, which is connected."""
@@ -76,6 +78,7 @@ class Link(Participant):
         self._transport = transport
         self.on_ready = self._read
         self._server.add(self, EVENT_READ)
+        self._be_patient()
         self._flush()
 
     def could_not_open(self, error: DialError) -> None:
@@ -90,28 +93,40 @@ class Link(Participant):
         """Bytes that the upstream has not taken yet."""
         return len(self._unsent)
 
-    def carry(self, carried: Carried, method: bytes) -> None:
-        """Be used for one request with *method*, whose response *carried* is told of."""
+    def carry(self, carried: Carried, method: bytes, timeout_s: float) -> None:
+        """Be used for one request with *method*, whose response *carried* is told of.
+
+        It fails when there is no response, or nothing is taken of what is sent, for *timeout_s*.
+        """
         self._carried = carried
+        self._timeout_s = timeout_s
         self.parser.expect(method)
 
     def send(self, data: bytes) -> None:
         """Send *data*, now or as soon as the upstream takes it."""
         transport = self._transport
-        if transport is not None and not self._unsent:
-            try:
-                sent = transport.send(data)
-            except WOULD_BLOCK:
-                sent = 0
-            except OSError:
-                self._stop_sending()
-                return
-            if sent == len(data):
-                return
-            data = data[sent:]
-        self._unsent += data
-        if transport is not None:
+        if transport is None or self._unsent:
+            self._unsent += data
+            return
+        try:
+            sent = transport.send(data)
+        except WOULD_BLOCK:
+            sent = 0
+        except OSError as error:
+            self._stop_sending(error)
+            return
+        if sent < len(data):
+            self._unsent += data[sent:]
             self._wait_to_write()
+        self._be_patient()
+
+    def _be_patient(self) -> None:
+        """Give the upstream its time from here: to take what is sent, and to begin its response.
+
+        From then on silence is its right: it may be sending events.
+        """
+        waits = self._unsent or self.parser.head is None
+        self.deadline = self._server.now + self._timeout_s if waits else float("inf")
 
     def _wait_to_write(self) -> None:
         self.on_ready = self._both
@@ -122,24 +137,34 @@ class Link(Participant):
         try:
             while self._unsent:
                 del self._unsent[: self._transport.send(self._unsent)]
+                self._be_patient()
         except WOULD_BLOCK:
             self._wait_to_write()
             return
-        except OSError:
-            self._stop_sending()
+        except OSError as error:
+            self._stop_sending(error)
             return
         self.on_ready = self._read
         self._server.watch(self, self.watched & ~EVENT_WRITE)
         if self._carried is not None:
             self._carried.drained()
 
-    def _stop_sending(self) -> None:
+    def _stop_sending(self, error: OSError) -> None:
         """Drop what cannot be sent; a response may be there all the same, such as 413."""
+        self._note(error)
         self._unsent.clear()
+        self._be_patient()
         self.on_ready = self._read
-        self._server.watch(self, EVENT_READ)
+        self._server.watch(self, self.watched & ~EVENT_WRITE)
         if self._carried is not None:
             self._carried.drained()
+
+    def _note(self, error: OSError) -> None:
+        """Note whether *error* means that the upstream has broken off.
+
+        EPIPE means that it had ended its side properly before: what has come is all there is.
+        """
+        self._is_broken = self._is_broken or not isinstance(error, BrokenPipeError)
 
     def _both(self) -> None:
         self._flush()
@@ -154,7 +179,8 @@ class Link(Participant):
                 data = transport.take(PIECE)
             except WOULD_BLOCK:
                 return
-            except OSError:
+            except OSError as error:
+                self._note(error)
                 data = b""
             carried = self._carried
             if carried is None:
@@ -163,8 +189,9 @@ class Link(Participant):
                 return
             if data:
                 parser.feed(data)
+                self._be_patient()
             else:
-                parser.end()
+                parser.end(broken=self._is_broken)
             carried.arrived()
             if not data:
                 self.close()
@@ -195,12 +222,28 @@ class Link(Participant):
         self.is_fresh = False
         self.deadline = until
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is open, and nothing has come that nobody asked for; for one at rest.
+
+        The loop may not have got round to that yet.
+        """
+        try:
+            if self._transport is not None:
+                self._transport.take(1)
+        except WOULD_BLOCK:
+            return True
+        except OSError:
+            pass
+        return False
+
     def hand_over(self) -> Transport:
         """Leave the loop, and give away what was connected."""
         assert self._transport is not None
         self._carried = None
         self._is_closed = True
         self._server.forget(self)
+        self.parser.close()
         return self._transport
 
     # The end.

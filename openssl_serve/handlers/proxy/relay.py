@@ -25,8 +25,8 @@ class Relay:
     """Passes the request of an exchange on over one link, or a second if the first had ended."""
 
     __slots__ = (
-        "_exchange", "_has_sent_all", "_has_sent_content", "_head", "_is_over", "_link", "_links",
-        "_rewriting", "_stream", "_timeout_s", "_upgrades",
+        "_exchange", "_has_sent_all", "_head", "_is_over", "_link", "_links", "_rewriting",
+        "_stream", "_timeout_s", "_upgrades",
     )  # fmt: skip
 
     def __init__(
@@ -39,7 +39,6 @@ class Relay:
         self._upgrades = upgrades
         self._stream: StreamBody | None = None
         self._has_sent_all = False
-        self._has_sent_content = False
         self._is_over = False
         self._exchange: Exchange
         self._link: Link
@@ -49,9 +48,11 @@ class Relay:
         self._exchange = exchange
         request = exchange.request
         exchange.on_gone = self._client_gone
-        # A kept link may have ended this very moment. A request that cannot be repeated would be
-        # lost, and nobody could tell whether it was heard.
-        self._use(self._links.take(exchange.server, fresh=request.method not in IDEMPOTENT))
+        # A kept link may have ended this very moment. A request that cannot be repeated, because of
+        # what it does or because its content has gone, would be lost, and nobody could tell
+        # whether it was heard.
+        once = request.has_content or request.method not in IDEMPOTENT
+        self._use(self._links.take(exchange.server, fresh=once))
         if self._is_over:
             return
         if request.has_content:
@@ -61,28 +62,19 @@ class Relay:
 
     def _use(self, link: Link) -> None:
         self._link = link
-        link.carry(self, self._exchange.request.method)
+        link.carry(self, self._exchange.request.method, self._timeout_s)
         link.send(self._head)
         if link.is_fresh:
             self._links.open(link, self._exchange.server)
-        if not self._is_over:
-            self._wait()
-
-    def _wait(self) -> None:
-        """Give the upstream its time from here, once the link is open and all is said."""
-        if self._link.is_open:
-            self._link.deadline = self._exchange.server.now + self._timeout_s
 
     # The content of the request.
 
     def _content(self, data: bytes) -> None:
         if self._is_over:
             return
-        self._has_sent_content = True
         if b"transfer-encoding" in self._exchange.request.values:
             data = b"%x\r\n%b\r\n" % (len(data), data)
         self._link.send(data)
-        self._wait()
         if self._link.backlog > MAX_BACKLOG:
             self._exchange.pause()
 
@@ -92,11 +84,9 @@ class Relay:
         self._has_sent_all = True
         if b"transfer-encoding" in self._exchange.request.values:
             self._link.send(b"0\r\n\r\n")
-        self._wait()
 
     def drained(self) -> None:
         """Have more of the content: the upstream has taken what there was."""
-        self._wait()
         self._exchange.resume()
 
     # The response.
@@ -124,11 +114,13 @@ class Relay:
             body = parts[0] if len(parts) == 1 else b"".join(parts)
             response = self._response(head, body, len(body))
             self._finish()
+            if not self._has_sent_all:
+                exchange.ignore()
             exchange.respond(response)
         else:
-            self._stream = StreamBody(self._client_gone, length=head.length)
-            # From here on silence is the upstream's right: it may be sending events.
-            self._link.deadline = float("inf")
+            self._stream = StreamBody(
+                self._client_gone, endless=_is_events(head), length=head.length
+            )
             exchange.respond(self._response(head, self._stream, head.length))
             self._pass_on_content(self._stream)
 
@@ -168,7 +160,7 @@ class Relay:
 
     def _switch(self, head: ResponseHead) -> None:
         parser, exchange = self._link.parser, self._exchange
-        if not self._upgrades or parser.rest is None:
+        if not self._upgrades or parser.rest is None or self._link.backlog:
             self._link.fail("changed the protocol, which nobody asked for")
             return
         named = next((v for n, v in head.fields if n.lower() == b"upgrade"), b"")
@@ -214,12 +206,19 @@ class Relay:
             exchange.fail(HttpError(status, f"{self._links.upstream} {reason}", fields))
 
     def _may_try_again(self) -> bool:
-        """Whether a kept link ended before it brought anything, and the request is all here."""
-        link = self._link
-        return not (link.is_fresh or self._has_sent_content or link.parser.received)
+        """Whether a kept link ended before it brought anything: only those can be used again."""
+        return not (self._link.is_fresh or self._link.parser.received)
 
     def _client_gone(self) -> None:
         if not self._is_over:
             self._is_over = True
             self._link.rest(0.0)
             self._link.close()
+
+
+def _is_events(head: ResponseHead) -> bool:
+    """Whether *head* begins an event stream, whose end nobody waits for."""
+    return any(
+        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
+        for name, value in head.fields
+    )
