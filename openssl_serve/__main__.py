@@ -9,13 +9,11 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     open_standard_streams()
-    # No module is garbage. Looking for some while they are imported takes 10 ms of a start, and
-    # looking at them again and again takes time from every server that has them.
+    # No module is garbage. Looking for some while they are imported takes 10 ms of a start. It is
+    # switched on again where a command begins.
     gc.disable()
     from openssl_serve.cli.app import run  # noqa: PLC0415  it may want the streams
 
-    gc.freeze()
-    gc.enable()
     leave(run(sys.argv[1:]))
 
 

@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from openssl_serve import __doc__ as SUMMARY  # noqa: N812
 from openssl_serve import __version__, errors
-from openssl_serve.cli.app import DEFAULT_COMMAND, ROOMS, commands_named
+from openssl_serve.cli.app import DEFAULT_COMMAND, ROOMS
+from openssl_serve.cli.program import commands_named
 
 DESCRIPTION = """
 openssl-serve makes a certificate with the openssl program of this machine, keeps it for the next

@@ -1,17 +1,14 @@
-"""The program as a whole: commands, exit codes, and the one place where errors become words."""
+"""The program as a whole: commands, exit codes, and the one place where errors become words.
 
-import importlib
+How the commands are put together for the parser is in program.py, which not every start needs.
+"""
+
+import gc
 import itertools
 import os
-from collections.abc import Iterable
-from typing import Any
 
-import typer
-from typer.core import TyperGroup
-
-from openssl_serve import __version__
-from openssl_serve.cli import config, render
-from openssl_serve.errors import OpensslServeError, UsageError
+from openssl_serve.cli import render
+from openssl_serve.errors import OpensslServeError
 
 DEFAULT_COMMAND = "serve"
 
@@ -30,6 +27,9 @@ ROOMS = {
 }
 """Which module of this package has which commands, so that a start imports only its own."""
 
+SERVING = ("serve", "run")
+"""The commands that serve: they have nearly all options in common."""
+
 COMPLETION_VARIABLE = "_OPENSSL_SERVE_COMPLETE"
 """Set by a shell that asks what can follow."""
 
@@ -38,73 +38,6 @@ EXIT_INTERRUPTED = 130
 
 EXIT_BROKEN_PIPE = 141
 """And for SIGPIPE: 128 + 13."""
-
-
-class Program(TyperGroup):
-    """All commands; help shows the options of serve too, for most who ask want those."""
-
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**attributes)
-        for command in self.commands.values():
-            if config.options_of(command):
-                command.params.append(config.config_option())
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; an error names the file or the variable that it came from."""
-        try:
-            return super().invoke(ctx)
-        except UsageError as error:
-            error.hints = (*error.hints, *config.origin_hints(ctx, str(error)))
-            raise
-        except typer.BadParameter as error:
-            for hint in config.origin_hints(ctx, error.format_message()):
-                error.add_note(hint)
-            raise
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options of serve, then the program's own and the commands."""
-        self.commands[DEFAULT_COMMAND].format_options(ctx, formatter)
-        super().format_options(ctx, formatter)
-
-
-def make_app(rooms: Iterable[str]) -> typer.Typer:
-    """Build the program with the commands of *rooms*."""
-    app = typer.Typer(
-        cls=Program,
-        help="HTTPS for a folder in one command, with the openssl already on the machine.\n\n"
-        "openssl-serve [serve] [TARGET] [OPTIONS] serves TARGET (default: this folder).",
-        add_completion=False,
-        no_args_is_help=False,
-        # rich costs 50 ms to import, at every --help and usage error.
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-    )
-    app.callback()(_options)
-    for room in rooms:
-        importlib.import_module(f"openssl_serve.cli.{room}").register(app)
-    return app
-
-
-def commands_named(names: Iterable[str]) -> list[Any]:
-    """Import and return those of the commands *names* that there are."""
-    rooms = [room for room, commands in ROOMS.items() if set(commands) & set(names)]
-    group: Any = typer.main.get_command(make_app(rooms))
-    return [group.commands[name] for name in names if name in group.commands]
-
-
-def _options(
-    version: bool = typer.Option(
-        False, "--version", is_eager=True, callback=lambda value: _version(asked=value),
-        help="Show the version and leave.",
-    ),
-) -> None:  # fmt: skip
-    _ = version
-
-
-def _version(*, asked: bool) -> None:
-    if asked:
-        render.result(f"openssl-serve {__version__}")
-        raise typer.Exit
 
 
 def complete(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -149,26 +82,24 @@ def bare_cert(arguments: list[str]) -> list[str]:
 def run(arguments: list[str]) -> int:
     """Run the command line with *arguments*; return the exit code, with all errors told."""
     try:
+        if arguments == ["--version"]:
+            from openssl_serve.cli.version import tell  # noqa: PLC0415  needs no parser
+
+            tell()
+            return 0
         if shell := os.environ.get(COMPLETION_VARIABLE):
             from openssl_serve.cli.completion import respond  # noqa: PLC0415  at a Tab alone
 
             respond(shell, arguments)
             return 0
-        words, rooms = complete(arguments)
-        if rooms[0] in config.SERVING:
-            # `path HOST --cert` takes no value.
-            words = bare_cert(words)
-        # A pipe that nobody reads any more (| head) ends the program as it ends others.
-        code = make_app(rooms)(words, prog_name="openssl-serve", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        return _parse_and_run(arguments)
     except OpensslServeError as error:
         render.error(str(error), *error.hints)
         return error.exit_code
-    except typer.Abort:
-        return EXIT_INTERRUPTED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
+        # A pipe that nobody reads any more (| head) ends the program as it ends others.
         render.drop_results()
         return EXIT_BROKEN_PIPE
     except OSError as error:
@@ -177,6 +108,29 @@ def run(arguments: list[str]) -> int:
         why = (error.strerror or str(error)).lower()
         render.error(f"{error.filename or 'standard output'}: {why}")
         return 1
+
+
+def _parse_and_run(arguments: list[str]) -> int:
+    # 45 ms, more than all else that --version and a Tab take.
+    import typer  # noqa: PLC0415
+
+    from openssl_serve.cli.program import make_app  # noqa: PLC0415
+
+    words, rooms = complete(arguments)
+    if rooms[0] in SERVING:
+        # `path HOST --cert` takes no value.
+        words = bare_cert(words)
+    app = make_app(rooms)
+    if not gc.isenabled():
+        # It was off for the imports. To look at what they brought again and again would take time
+        # from every server.
+        gc.freeze()
+        gc.enable()
+    try:
+        code = app(words, prog_name="openssl-serve", standalone_mode=False)
+    except typer.Abort:
+        return EXIT_INTERRUPTED
     except typer.TyperException as error:
         render.usage_error(error)
         return 2
+    return code if isinstance(code, int) else 0

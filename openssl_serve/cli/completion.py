@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import typer
 
 from openssl_serve.cli import render
+from openssl_serve.cli.app import ROOMS, complete
 from openssl_serve.errors import OpensslServeError, UsageError
 from openssl_serve.hosts import parse_host, shorten
 from openssl_serve.paths import data_folder
@@ -99,7 +100,7 @@ def _split(line: str) -> list[str]:
 
 def suggest(words: list[str], incomplete: str) -> Answer:
     """What can stand for *incomplete* after *words*."""
-    from openssl_serve.cli.app import ROOMS, commands_named, complete  # noqa: PLC0415
+    from openssl_serve.cli.program import commands_named  # noqa: PLC0415  imports all commands
 
     if not words and not incomplete.startswith("-"):
         return _first_word(commands_named(sum(ROOMS.values(), ())), incomplete)
@@ -173,8 +174,6 @@ def _known_values(command: str, param: Any) -> Iterator[tuple[str, str]]:
     elif command == "completion" and is_argument:
         yield from ((shell, "") for shell in SCRIPTS)
     elif command == "config" and is_argument:
-        from openssl_serve.cli.app import ROOMS  # noqa: PLC0415
-
         yield from ((name, "") for commands in ROOMS.values() for name in commands)
     else:
         yield from ((word, "") for word in CHOICES.get(param.name, ()))

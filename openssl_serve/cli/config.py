@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperOption
 
 from openssl_serve.cli import render
+from openssl_serve.cli.app import ROOMS, SERVING
 from openssl_serve.cli.config_file import FILE_NAME, described, find_file, read_file
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import shorten
@@ -22,11 +23,8 @@ from openssl_serve.paths import expand
 
 VARIABLE = "OPENSSL_SERVE_CONFIG"
 
-SERVING = ("serve", "run")
-"""Commands that the keys outside of all tables are for."""
-
 COMMON = ("openssl",)
-"""Keys outside of all tables that the other commands follow too."""
+"""Keys outside of all tables that not only the commands that serve follow."""
 
 CHOOSES_PROGRAM = ("openssl",)
 """Keys that only a file named by the user may have: a folder that was cloned or unpacked must not
@@ -168,14 +166,12 @@ def _long_name(param: Any) -> str:
 
 
 def _command_names() -> list[str]:
-    from openssl_serve.cli.app import ROOMS  # noqa: PLC0415  which imports this module
-
     return [command for commands in ROOMS.values() for command in commands]
 
 
 def _options_of_all(names: Iterable[str]) -> list[str]:
     """Return the options of the commands *names*: imports them, to find out what is meant."""
-    from openssl_serve.cli.app import commands_named  # noqa: PLC0415  as above
+    from openssl_serve.cli.program import commands_named  # noqa: PLC0415  imports this module
 
     return [key for command in commands_named(names) for key in options_of(command)]
 

@@ -7,6 +7,7 @@ import typer
 
 from openssl_serve.cli import config as files
 from openssl_serve.cli import inspection
+from openssl_serve.cli.app import ROOMS, SERVING
 from openssl_serve.cli.response_options import header_lines
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import shorten
@@ -50,7 +51,7 @@ def show_config(
 ) -> None:  # fmt: skip
     """Show what COMMAND would use; a file is checked whole, for the other commands too."""
     from openssl_serve.cli import certificates_text as words  # noqa: PLC0415
-    from openssl_serve.cli.app import ROOMS, commands_named  # noqa: PLC0415
+    from openssl_serve.cli.program import commands_named  # noqa: PLC0415
     from openssl_serve.cli.tables import table  # noqa: PLC0415
 
     every = {each.name: each for each in commands_named(sum(ROOMS.values(), ()))}
@@ -58,7 +59,7 @@ def show_config(
         names = ", ".join(name for name, each in every.items() if files.options_of(each))
         raise UsageError(f'there is no command "{shorten(command)}"', f"there are {names}")
     found = files.read_config(config)
-    for name in {*files.SERVING, *found.tables} & set(every):
+    for name in {*SERVING, *found.tables} & set(every):
         found.values_for(every[name])
     settings = settings_of(every[command], found)
     if json:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from openssl_serve.cli.app import ROOMS, commands_named
+from openssl_serve.cli.app import ROOMS
+from openssl_serve.cli.program import commands_named
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = ROOT / "scripts" / "manual.py"

@@ -23,7 +23,8 @@ def run(
 
 
 def assert_version(done: subprocess.CompletedProcess[str]) -> None:
-    assert (done.returncode, done.stdout) == (0, f"openssl-serve {__version__}\n"), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"openssl-serve {__version__}\n")
     # The environment was there: nothing to say about it.
     assert done.stderr == ""
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from openssl_serve.cli import app
+from openssl_serve.cli import app, program
 
 
 @pytest.mark.parametrize(("room", "commands"), app.ROOMS.items())
 def test_each_room_has_the_commands_it_is_said_to_have(room, commands):
-    registered = app.make_app([room]).registered_commands
+    registered = program.make_app([room]).registered_commands
 
     assert tuple(command.name for command in registered) == commands
 

@@ -5,8 +5,9 @@ import os
 
 import pytest
 
-from openssl_serve.cli import app, config
+from openssl_serve.cli import config
 from openssl_serve.cli.config_file import FILE_NAME, find_file
+from openssl_serve.cli.program import commands_named
 from openssl_serve.handlers.folder import SECRET_NAME
 
 
@@ -39,7 +40,7 @@ def write(folder, text, name=FILE_NAME):
 
 def test_every_option_with_a_variable_can_be_in_a_file():
     """And everything that serve has, has a variable."""
-    (serve,) = app.commands_named(["serve"])
+    (serve,) = commands_named(["serve"])
     options = {param.name for param in serve.params if param.name != "config"}
 
     assert {param.name for param in config.options_of(serve).values()} == options

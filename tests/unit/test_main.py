@@ -68,7 +68,7 @@ def test_the_collector_looks_at_nothing_that_was_imported():
     code = (
         "import gc, sys, openssl_serve.__main__ as main\n"
         "main.leave = lambda code: print(gc.isenabled(), gc.get_freeze_count() > 10_000, code)\n"
-        "sys.argv[1:] = ['--version']\n"
+        "sys.argv[1:] = ['--help']\n"
         "main.main()"
     )
 

@@ -5,12 +5,13 @@ import sys
 
 import pytest
 
-from openssl_serve.cli import app, run
+from openssl_serve.cli import run
+from openssl_serve.cli.program import commands_named
 
 
 @pytest.fixture(scope="module")
 def commands():
-    return {command.name: command for command in app.commands_named(["serve", "run"])}
+    return {command.name: command for command in commands_named(["serve", "run"])}
 
 
 def test_every_option_of_serve_is_one_of_run(commands):

@@ -1,0 +1,80 @@
+"""The commands, put together for the command line's parser."""
+
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from openssl_serve.cli import config
+from openssl_serve.cli.app import DEFAULT_COMMAND, ROOMS
+from openssl_serve.cli.version import tell
+from openssl_serve.errors import UsageError
+
+
+class Program(TyperGroup):
+    """All commands; help shows the options of serve too, for most who ask want those."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for command in self.commands.values():
+            if config.options_of(command):
+                command.params.append(config.config_option())
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an error names the file or the variable that it came from."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            error.hints = (*error.hints, *config.origin_hints(ctx, str(error)))
+            raise
+        except typer.BadParameter as error:
+            for hint in config.origin_hints(ctx, error.format_message()):
+                error.add_note(hint)
+            raise
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options of serve, then the program's own and the commands."""
+        self.commands[DEFAULT_COMMAND].format_options(ctx, formatter)
+        super().format_options(ctx, formatter)
+
+
+def make_app(rooms: Iterable[str]) -> typer.Typer:
+    """Build the program with the commands of *rooms*."""
+    app = typer.Typer(
+        cls=Program,
+        help="HTTPS for a folder in one command, with the openssl already on the machine.\n\n"
+        "openssl-serve [serve] [TARGET] [OPTIONS] serves TARGET (default: this folder).",
+        add_completion=False,
+        no_args_is_help=False,
+        # rich costs 50 ms to import, at every --help and usage error.
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    for room in rooms:
+        importlib.import_module(f"openssl_serve.cli.{room}").register(app)
+    return app
+
+
+def commands_named(names: Iterable[str]) -> list[Any]:
+    """Import and return those of the commands *names* that there are."""
+    rooms = [room for room, commands in ROOMS.items() if set(commands) & set(names)]
+    group: Any = typer.main.get_command(make_app(rooms))
+    return [group.commands[name] for name in names if name in group.commands]
+
+
+def _options(
+    version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=lambda value: _version(asked=value),
+        help="Show the versions and leave.",
+    ),
+) -> None:  # fmt: skip
+    _ = version
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
+        tell()
+        raise typer.Exit
