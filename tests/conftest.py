@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["server_fixtures", "trust_fixtures"]
+pytest_plugins = ["server_fixtures", "trust_fixtures", "upstreams"]
 
 # What --doctest-modules would import: programs, which test_recipes.py runs, and what mypy reads.
 collect_ignore_glob = ["recipes/[!t]*.py", "typed/*.py"]

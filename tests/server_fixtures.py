@@ -79,6 +79,8 @@ class Client:
         self.sock = sock
         self.left = b""
         """What was received and belongs to no response yet."""
+        self.interim: list[int] = []
+        """The statuses of interim responses that came before one."""
 
     def __enter__(self) -> Self:
         return self
@@ -109,6 +111,8 @@ class Client:
                 data = self.sock.recv(65536)
                 assert data, f"the server ended in the middle: {parser.trailing_data[0]!r}"
                 parser.receive_data(data)
+            elif isinstance(event, h11.InformationalResponse):
+                self.interim.append(event.status_code)
             elif isinstance(event, h11.Response):
                 head = event
             elif isinstance(event, h11.Data):
@@ -272,7 +276,7 @@ Serve = Callable[..., Running]
 
 @pytest.fixture
 def serve(root: Path, pair: Pair) -> Iterator[Serve]:
-    """Start servers: `serve(limits=…, folder=…, plain_http=…, secure=…, plain=…)`.
+    """Start servers: `serve(limits=…, folder=…, plain_http=…, target=…, secure=…, plain=…)`.
 
     *secure* and *plain* replace the handlers. A request that ended in a 500 fails the test.
     """
@@ -290,6 +294,9 @@ def serve(root: Path, pair: Pair) -> Iterator[Serve]:
             offer_anchor: bool = False,
             log_format: api.LogFormat = api.LogFormat.TEXT,
             certificate: Pair = pair,
+            target: Any = root,
+            proxy: Any = None,
+            routes: Sequence[Any] = (),
             address: api.Address = api.Address("127.0.0.1", 0),  # noqa: B008  a tuple
             **handlers: Any,
         ) -> Running:
@@ -299,6 +306,8 @@ def serve(root: Path, pair: Pair) -> Iterator[Serve]:
                 plain_http=plain_http,
                 allow_hosts=tuple(allow_hosts),
                 offer_anchor=offer_anchor,
+                routes=tuple(routes),
+                proxy=proxy,
                 folder=folder or FolderOptions(),
                 decorations=decorations or api.Decorations(),
                 auth=auth,
@@ -306,7 +315,7 @@ def serve(root: Path, pair: Pair) -> Iterator[Serve]:
                 limits=limits or Limits(),
             )
             server = stack.enter_context(
-                api.make_server(root, certificate, options, write_log=lines.append)
+                api.make_server(target, certificate, options, write_log=lines.append)
             )
             server.handlers = server.handlers._replace(**handlers)
             # Deadlines are looked at often enough for a test to wait for one.

@@ -9,6 +9,9 @@ from openssl_serve.http1.targets import encode_target, origin_form
 _NO_STORE = (b"Cache-Control", b"no-store")
 """A browser keeps a bare 301 for ever, and tomorrow another project has this port."""
 
+_PROXY = b" openssl-serve-"
+"""What Via has from a proxy of ours (handlers/proxy/fields.py)."""
+
 
 class RedirectToHttps:
     """301 for GET and HEAD; 308 for the rest, which keeps method and body (RFC 9110 15.4.9)."""
@@ -17,7 +20,11 @@ class RedirectToHttps:
         self._authorities = authorities
 
     def __call__(self, request: Request) -> Response:
-        """Redirect *request*; raises HttpError 400 or 421 when there is nowhere to."""
+        """Redirect *request*; raises HttpError 400, 421 or 508 when there is nowhere to."""
+        values = request.values
+        if _PROXY in values.get(b"via", b"") and values.get(b"x-forwarded-proto") == b"https":
+            # Its client is on https, and would come back the same way for ever.
+            raise HttpError(508, "the proxy in front of this has to name it with https://")
         authority = self._authorities.of(request)
         place = str(authority) if authority else self._usual_place(request.peer)
         target = encode_target(origin_form(request.target))

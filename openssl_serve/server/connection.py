@@ -194,7 +194,10 @@ class Connection(Participant):
             exchange.fail(error)
         except Exception as error:  # noqa: BLE001  as in _answer
             exchange.crash(error)
-        if self._exchange is exchange and self.state is not State.CLOSED:
+        if self.state is State.READING:
+            # It was answered at once.
+            self.on_ready = self._read
+        elif self._exchange is exchange and self.state is not State.CLOSED:
             # From here on, what comes next is nobody's turn but the loop's.
             self._blocked = True
 

@@ -70,8 +70,12 @@ class Exchange:
             self._connection.content_ended()
             on_end, self._on_data, self._on_end = self._on_end, _drop, _nothing
             on_end()
-        elif self.is_receiving and not self.is_paused:
+        elif self.is_receiving and not self.is_paused and (arrived or not self._is_awaited()):
             self._connection.content_came()
+
+    def _is_awaited(self) -> bool:
+        """Whether the client may wait for a word before it sends content (RFC 9110 10.1.1)."""
+        return self.request.version == "1.1" and b"expect" in self.request.values
 
     def pause(self) -> None:
         """Have no more content until `resume`; what has been read already still comes."""
@@ -85,11 +89,18 @@ class Exchange:
             self.is_paused = False
             self._connection.listen(wanted=True)
 
+    def ignore(self) -> None:
+        """Have no more content, because the response is there: what still comes is discarded."""
+        self.is_receiving = self.is_paused = False
+        self._on_data, self._on_end = _drop, _nothing
+
     # The response.
 
     def interim(self, head: bytes) -> None:
         """Send an interim response (RFC 9110 section 15.2), all of it being *head*."""
         self._connection.send_interim(head)
+        if self.is_receiving and not self.is_paused:
+            self._connection.content_came()
 
     def respond(self, response: Response) -> None:
         """Send the one response."""

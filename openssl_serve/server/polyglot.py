@@ -204,7 +204,8 @@ class PolyglotServer(socketserver.TCPServer):
             # Nagle's algorithm would hold back the last segment of a response for 40 ms.
             with contextlib.suppress(OSError):
                 request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            client = client_address[0]
+            # On a socket for both families an IPv4 address comes as an IPv6 one (RFC 4291 2.5.5.2).
+            client = client_address[0].removeprefix("::ffff:")
         else:
             client = ""
         handlers = self.handlers if crowd < 0 else FULL

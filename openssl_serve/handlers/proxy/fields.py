@@ -7,6 +7,7 @@ from openssl_serve.errors import HttpError
 from openssl_serve.handlers.proxy.upstream import Upstream
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response_parser import ResponseHead
+from openssl_serve.http1.targets import origin_form
 
 _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade http2-settings"
@@ -23,8 +24,9 @@ _FORWARDED = frozenset(
 # Proxy: CGI programs take it for the variable HTTP_PROXY (CVE-2016-1000110).
 _OURS = _HOP_BY_HOP | {b"host", b"via", b"proxy"}
 
-_FRAMING = frozenset({b"content-length", b"host"})
-"""What a client cannot have removed by naming it in Connection: another request would begin."""
+_NOT_NAMED = _FORWARDED | {b"content-length", b"date", b"host"}
+"""What nobody can have removed by naming it in Connection: another request would begin, or who
+asked would be hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,17 @@ class ProxyOptions:
 
 
 class Rewriting:
-    """Writes the heads of the requests to one *upstream*, and of its responses."""
+    """Writes the heads of the requests to one *upstream*, and of its responses.
 
-    def __init__(self, upstream: Upstream, options: ProxyOptions) -> None:
+    Its path, if it has one, stands there for the first *depth* segments here.
+    """
+
+    def __init__(self, upstream: Upstream, options: ProxyOptions, depth: int = 0) -> None:
         self._upstream = upstream
+        self._depth = depth
         self._options = options
         self._authority = upstream.authority.encode()
+        self._origins = tuple(origin.encode() for origin in upstream.origins)
         # Those that a trusted client's own is put in front of are written anew.
         rewritten = {b"x-forwarded-for"} | ({b"forwarded"} if options.forwarded else set())
         self._dropped = _OURS | (rewritten if options.trust_forwarded else _FORWARDED)
@@ -76,6 +83,9 @@ class Rewriting:
         dropped = self._dropped
         if b"connection" in values:
             dropped |= _named(values[b"connection"])
+        if request.version == "1.0":
+            # RFC 9110 section 10.1.1: to be ignored, and here it would be taken seriously.
+            dropped |= {b"expect"}
         for name, value in request.fields:
             key = name.lower()
             if key in dropped or (b"_" in key and key.replace(b"_", b"-") in dropped):
@@ -131,17 +141,43 @@ class Rewriting:
         return b"".join(lines)
 
     def _rewrite(self, request: Request, key: bytes, value: bytes) -> bytes:
-        origin = self._upstream.origin.encode()
+        if key in (b"location", b"content-location"):
+            return self._location(request, value)
+        if key != b"set-cookie":
+            return value
+        pair, *attributes = value.split(b";")
+        for number, attribute in enumerate(attributes):
+            name, _, path = (part.strip(b" \t") for part in attribute.partition(b"="))
+            if name.lower() == b"path" and path[:1] == b"/":
+                attributes[number] = b" Path=" + (self._here(request, path) or path)
+        names = {attribute.strip().lower() for attribute in attributes}
+        if request.peer.secure and b"secure" not in names:
+            attributes.append(b" Secure")
+        return b";".join((pair, *attributes))
+
+    def _location(self, request: Request, value: bytes) -> bytes:
+        if value[:1] == b"/" and value[:2] != b"//":
+            return self._here(request, value) or value
         host = request.values.get(b"host")
-        if key in (b"location", b"content-location") and host is not None:
+        for origin in self._origins:
             rest = value.removeprefix(origin)
-            if rest != value and (not rest or rest[:1] in b"/?#"):
-                return (b"https://" if request.peer.secure else b"http://") + host + rest
-        elif key == b"set-cookie" and request.peer.secure:
-            attributes = [part.strip(b" \t").lower() for part in value.split(b";")[1:]]
-            if b"secure" not in attributes:
-                return value + b"; Secure"
+            if rest != value and rest[:1] in b"/?#" and host is not None:
+                here = self._here(request, rest if rest[:1] == b"/" else b"/" + rest)
+                if here is not None:
+                    return (b"https://" if request.peer.secure else b"http://") + host + here
         return value
+
+    def _here(self, request: Request, path: bytes) -> bytes | None:
+        """Return what leads here to the absolute *path* of the upstream; None if nothing does."""
+        theirs = self._upstream.path.encode()
+        rest = path.removeprefix(theirs)
+        if (theirs and rest == path) or rest[:1] not in b"/?#":
+            return None
+        above = b""
+        if self._depth and request.target != b"*":
+            segments = origin_form(request.target).partition(b"?")[0].split(b"/")
+            above = b"/".join(segments[: 1 + self._depth])
+        return above + rest if above or rest[:1] == b"/" else b"/" + rest
 
 
 def upgrade_of(request: Request) -> bytes | None:
@@ -159,8 +195,8 @@ def upgrade_of(request: Request) -> bytes | None:
 
 
 def _named(value: bytes) -> frozenset[bytes]:
-    """Return the fields that a Connection field names, but for those that frame the message."""
-    return frozenset(each.strip(b" \t").lower() for each in value.split(b",")) - _FRAMING
+    """Return the fields that a Connection field names, but for those that nobody can."""
+    return frozenset(each.strip(b" \t").lower() for each in value.split(b",")) - _NOT_NAMED
 
 
 def _after(before: bytes | None, value: bytes) -> bytes:

@@ -43,8 +43,9 @@ class Links:
         while self._resting and not fresh:
             link = self._resting.pop()
             link.on_idle_end = _let_go
-            link.deadline = float("inf")
-            return link
+            if link.is_quiet:
+                return link
+            link.close()
         return Link(server)
 
     def open(self, link: Link, server: "PolyglotServer") -> None:
@@ -57,6 +58,8 @@ class Links:
             return
 
         def looked_up(future: "Future[list[Place]]") -> None:
+            if link.is_closed:
+                return
             error = future.exception()
             if error is not None:
                 link.could_not_open(DialError(f"has a name that cannot be looked up ({error})"))

@@ -1,5 +1,8 @@
 """The handler: decides how a request is passed on, and leaves the rest to a Relay."""
 
+import re
+from urllib.parse import unquote_to_bytes
+
 from openssl_serve.errors import HttpError
 from openssl_serve.handlers.proxy.fields import ProxyOptions, Rewriting, upgrade_of
 from openssl_serve.handlers.proxy.links import Links
@@ -10,6 +13,10 @@ from openssl_serve.http1.request import Request
 from openssl_serve.http1.targets import origin_form, split_absolute
 from openssl_serve.server.handling import Deferred
 
+# A segment that leads upwards, as any server may read it: Tomcat drops what follows a semicolon,
+# and Windows takes a backslash for a slash.
+_UPWARDS = re.compile(rb"(?:^|[/\\])\.\.(?:[/\\;]|$)")
+
 
 class Proxy:
     """Passes every request on to *upstream*.
@@ -19,11 +26,12 @@ class Proxy:
     """
 
     def __init__(self, upstream: Upstream, options: ProxyOptions, depth: int = 0) -> None:
-        self._rewriting = Rewriting(upstream, options)
+        # Without a path of its own, an upstream gets the target whole.
+        self._depth = depth if upstream.path else 0
+        self._rewriting = Rewriting(upstream, options, self._depth)
         self._links = Links(upstream, options)
         self._timeout_s = options.timeout_s
         self._path = upstream.path.encode()
-        self._depth = depth if self._path else 0
 
     def __call__(self, request: Request) -> Deferred:
         """Pass *request* on; raises HttpError for one that no upstream shall see."""
@@ -38,11 +46,19 @@ class Proxy:
         if target[:1] != b"/" and target != b"*":
             # Absolute form: its authority is the one that counts (RFC 9112 section 3.2.2).
             host = split_absolute(target)[0]
-        if target != b"*":
-            target = origin_form(target)
-            if self._path:
-                target = self._path + below(target, self._depth)
         upgrade = upgrade_of(request)
-        head = self._rewriting.request_head(request, target, host, upgrade)
+        head = self._rewriting.request_head(request, self._there(request), host, upgrade)
         relay = Relay(self._links, self._rewriting, head, self._timeout_s, upgrades=bool(upgrade))
         return Deferred(relay.begin)
+
+    def _there(self, request: Request) -> bytes:
+        """Return the target of *request* as the upstream has it; raises HttpError 400."""
+        if request.target == b"*" and request.method == b"OPTIONS":
+            return b"*"
+        target = origin_form(request.target)
+        if not self._path:
+            return target
+        rest = below(target, self._depth)
+        if _UPWARDS.search(unquote_to_bytes(rest.partition(b"?")[0])):
+            raise HttpError(400, "the path leads out of what is served here")
+        return self._path + rest

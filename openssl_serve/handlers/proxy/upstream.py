@@ -2,11 +2,11 @@
 
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import Host, shorten
+from openssl_serve.hosts import Host, parse_host, shorten
 from openssl_serve.http1.fields import parse_authority
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -47,6 +47,14 @@ class Upstream:
     def origin(self) -> str:
         """Scheme and authority, as a browser writes them."""
         return f"{'https' if self.secure else 'http'}://{self.authority}"
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origin as the upstream may write it itself: of loopback any name is as good."""
+        if self.host.value not in (*LOOPBACK, "localhost"):
+            return (self.origin,)
+        names = [parse_host(name) for name in (*LOOPBACK, "localhost")]
+        return tuple(replace(self, host=name).origin for name in names)
 
     @property
     def authority(self) -> str:
