@@ -187,6 +187,7 @@ CHOICES = {
     "plain_http": ("redirect", "serve", "refuse"),
     "log_format": ("text", "json", "common", "none"),
     "key_type": ("p256", "p384", "rsa2048", "rsa3072", "rsa4096", "ed25519"),
+    "store": ("system", "macos", "nss", "java"),
     "form": (
         "pem", "der", "combined", "pkcs12", "pfx-legacy", "p7b", "mobileconfig", "k8s-secret",
         "cert-manager", "nginx", "haproxy", "caddy", "traefik", "apache",

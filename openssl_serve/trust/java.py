@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, find_program, ours
+from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, find_program, ours
 from openssl_serve.trust.target import Target, Unwanted
 
 PASSWORD = "changeit"  # noqa: S105  no secret: every Java comes with it, and its manual says so
@@ -36,7 +36,6 @@ class JavaStore(TrustStore):
     """One cacerts, of one Java or more."""
 
     kind = Kind.JAVA
-    proof = "keytool -list"
 
     def __init__(self, home: Path, keystore: Path, keytool: str) -> None:
         super().__init__(home.name, keystore)
@@ -76,11 +75,11 @@ class JavaStore(TrustStore):
         aliases = dict.fromkeys(entry.name for entry in entries)
         return [(*self._with("-delete"), "-alias", alias) for alias in aliases]
 
-    def refusal(self, target: Target) -> str | None:
+    def judge(self, target: Target) -> Verdict:
         """Java trusts all that keytool lists as trusted, and has just listed, while it is valid."""
         now = dt.datetime.now(dt.UTC)
         expired = target.facts is not None and target.facts.expired(now)
-        return "it has expired" if expired else None
+        return Verdict(not expired, "it has expired" if expired else "keytool -list")
 
     def _with(self, verb: str) -> Command:
         options = ("-keystore", str(self.place), "-storepass", PASSWORD)

@@ -10,7 +10,7 @@ from openssl_serve.errors import TrustStoreError, UsageError
 from openssl_serve.trust.java import java_stores
 from openssl_serve.trust.macos import login_keychains, system_keychains
 from openssl_serve.trust.nss import nss_stores
-from openssl_serve.trust.stores import Kind, TrustStore
+from openssl_serve.trust.stores import Kind, TrustStore, find_program
 from openssl_serve.trust.system import system_stores
 
 # The system's first: Debian's Java follows it by itself.
@@ -66,7 +66,10 @@ def find_stores(kinds: Sequence[Kind] = ()) -> list[TrustStore]:
 def _usual() -> list[Kind]:
     if sudo_user():
         return [Kind.SYSTEM, Kind.JAVA]
-    return [kind for kind in Kind if kind is not Kind.SYSTEM or sys.platform != "darwin"]
+    if sys.platform == "darwin":
+        # Firefox reads the keychain there (from 120 on); with NSS's tools its profiles get it too.
+        return [Kind.MACOS, *([Kind.NSS] if find_program("certutil") else []), Kind.JAVA]
+    return list(Kind)
 
 
 def sudo_user() -> str | None:

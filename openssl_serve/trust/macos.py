@@ -12,7 +12,7 @@ from pathlib import Path
 
 from openssl_serve.certs import pem
 from openssl_serve.errors import OpensslServeError
-from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, ours
+from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, ours
 from openssl_serve.trust.target import Target, Unwanted
 
 SYSTEM_KEYCHAIN = Path("/Library/Keychains/System.keychain")
@@ -26,8 +26,6 @@ _POLICIES = ("-r", "trustRoot", "-p", "ssl", "-p", "basic")
 
 class Keychain(TrustStore):
     """One keychain; macOS asks in a window whether the login keychain may be changed."""
-
-    proof = "security verify-cert"
 
     def __init__(self, place: Path) -> None:
         self._is_system = place == SYSTEM_KEYCHAIN
@@ -79,19 +77,18 @@ class Keychain(TrustStore):
             commands.append((*delete, str(self.place)))
         return commands
 
-    def refusal(self, target: Target) -> str | None:
+    def judge(self, target: Target) -> Verdict:
         """Have a certificate of it judged, or the CA itself when it can issue none."""
         try:
-            leaf = target.leaf()
-        except OpensslServeError as error:
-            return f"it cannot issue a certificate to try it with: {error}"
-        path = leaf.cert_path if leaf else target.cert_path
+            path = target.leaf().cert_path
+        except OpensslServeError:
+            path = target.cert_path
         # -L: without asking the network about it.
         output = self._ask("security", "verify-cert", "-c", str(path), "-L", "-p", "ssl")
         if output.exit_code == 0:
-            return None
+            return Verdict(True, "security verify-cert")
         said = (output.stderr or output.stdout).strip().splitlines()
-        return said[-1] if said else "security verify-cert fails"
+        return Verdict(False, said[-1] if said else "security verify-cert fails")
 
 
 def login_keychains() -> list[TrustStore]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from openssl_serve.errors import TrustStoreError
 from openssl_serve.tools import Output
 from openssl_serve.trust.browsers import DATABASE, Database, databases
-from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, find_program, ours
+from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, find_program, ours
 from openssl_serve.trust.target import Target, Unwanted
 
 NICKNAME = "openssl-serve"
@@ -31,7 +31,6 @@ class NssStore(TrustStore):
     """One database, which may not be there yet."""
 
     kind = Kind.NSS
-    proof = "certutil -V"
 
     def __init__(self, database: Database) -> None:
         super().__init__(database.browser, database.folder)
@@ -72,17 +71,17 @@ class NssStore(TrustStore):
         nicknames = dict.fromkeys(entry.name for entry in entries)
         return [(*self._certutil("-D"), "-n", nickname) for nickname in nicknames]
 
-    def refusal(self, target: Target) -> str | None:
+    def judge(self, target: Target) -> Verdict:
         """Have it judged as a CA of TLS servers (usage L), under any of its nicknames."""
         because = "it is not there"
         for entry in self.entries():
             if target.is_same(entry.facts):
                 output = self._ask(*self._certutil("-V"), "-u", "L", "-n", entry.name)
                 if output.exit_code == 0 and "certificate is valid" in output.stdout:
-                    return None
+                    return Verdict(True, "certutil -V")
                 said = (output.stdout + output.stderr).strip().splitlines()
                 because = said[0].removeprefix("certutil: ") if said else "certutil -V fails"
-        return because
+        return Verdict(False, because)
 
     def _failure(self, command: Command, output: Output) -> TrustStoreError:
         if any(word in output.stderr for word in _PASSWORD_WANTED):

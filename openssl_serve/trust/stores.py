@@ -58,6 +58,13 @@ class Finding(NamedTuple):
     """Other local CAs of openssl-serve in it: another user's, or whose files are gone."""
 
 
+class Verdict(NamedTuple):
+    """Whether a CA is trusted, and by what that was found, or why not."""
+
+    trusted: bool
+    says: str
+
+
 class Entry(NamedTuple):
     """A local CA of ours in a store: its certificate, and what the store calls it."""
 
@@ -72,8 +79,6 @@ class TrustStore(ABC):
     """One store in one place. `str()` is what people call it, and where it is."""
 
     kind: Kind
-    proof: str
-    """By what it was found that it is trusted."""
 
     def __init__(self, name: str, place: Path) -> None:
         self.name = name
@@ -100,8 +105,8 @@ class TrustStore(ABC):
         """What has to be run to take *entries* out, of which there is at least one."""
 
     @abstractmethod
-    def refusal(self, target: Target) -> str | None:
-        """Ask its users' own program about *target*, which is in it: None, or why it is refused."""
+    def judge(self, target: Target) -> Verdict:
+        """Have somebody who is not us say whether *target*, which is in it, is trusted."""
 
     def uninstalling(self, target: Unwanted) -> list[Command]:
         """What has to be run to take *target* out; nothing when it is not there."""
@@ -117,12 +122,10 @@ class TrustStore(ABC):
             others = tuple({facts.fingerprint: facts for facts in found}.values())
             if not any(target.is_same(entry.facts) for entry in entries):
                 return Finding(State.ABSENT, "it is not there", others)
-            because = self.refusal(target)
+            trusted, says = self.judge(target)
         except TrustStoreError as error:
             return Finding(State.UNKNOWN, str(error), others)
-        if because is not None:
-            return Finding(State.REFUSED, because, others)
-        return Finding(State.TRUSTED, self.proof, others)
+        return Finding(State.TRUSTED if trusted else State.REFUSED, says, others)
 
     def install(self, target: Target) -> None:
         """Make it trust *target*, and prove that.

@@ -4,6 +4,7 @@ A file is dropped into a folder, and the distribution's own tool makes the bundl
 read. Proven by a TLS handshake in a new process that trusts nothing but this bundle.
 """
 
+import datetime as dt
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.errors import OpensslServeError, TrustStoreError
 from openssl_serve.trust import handshake
-from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, find_program, ours
+from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, find_program, ours
 from openssl_serve.trust.target import PROOF_HOST, Target, Unwanted
 
 
@@ -75,7 +76,6 @@ class SystemStore(TrustStore):
     """The bundle of one distribution."""
 
     kind = Kind.SYSTEM
-    proof = "a TLS handshake"
 
     def __init__(self, family: Family) -> None:
         super().__init__(family.name, family.bundle)
@@ -115,24 +115,25 @@ class SystemStore(TrustStore):
         commands: list[Command] = [("rm", "-f", *dict.fromkeys(files))] if files else []
         return [*commands, _resolved(self._family.refresh_after_removal)]
 
-    def refusal(self, target: Target) -> str | None:
+    def judge(self, target: Target) -> Verdict:
         """Try a handshake with what the distribution made of it."""
         if not any(target.is_same(facts) for facts in _ours_in(self.place)):
             tool = self._family.refresh[0]
-            return f"it is in {self._family.anchors}, and {tool} has not run since"
+            return Verdict(False, f"it is in {self._family.anchors}; {tool} has not run since")
+        if target.facts and target.facts.expired(dt.datetime.now(dt.UTC)):
+            return Verdict(False, "it has expired")
         try:
             leaf = target.leaf()
         except OpensslServeError as error:
-            return f"it cannot issue a certificate to try it with: {error}"
-        if leaf is None:
-            return "it can issue no certificate to try it with"
+            # A CA that issues nothing here may still be trusted, for what it issues elsewhere.
+            return Verdict(True, f"it is in the bundle; no handshake was tried: {error}")
         # The file and not the module: it needs nothing of ours, wherever that is installed.
         program = (sys.executable, "-I", handshake.__file__)
         output = self._ask(*program, str(self.place), *map(str, leaf), PROOF_HOST)
         if output.exit_code == handshake.TRUSTED:
-            return None
+            return Verdict(True, "a TLS handshake")
         if output.exit_code == handshake.REFUSED:
-            return output.stdout.strip()
+            return Verdict(False, output.stdout.strip())
         raise self._failure(program, output)
 
 

@@ -11,6 +11,7 @@ from openssl_serve.certs.authority import Authority
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.issue import issue, work_folder
 from openssl_serve.certs.profile import LOOPBACK, CertificateProfile
+from openssl_serve.errors import TrustStoreError
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.openssl.commands import CERTIFICATE, KEY
 
@@ -25,14 +26,18 @@ class Leaf(NamedTuple):
     key_path: Path
 
 
+def _no_leaf() -> Leaf:
+    raise TrustStoreError("there is no local CA yet")
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """The local CA of a data folder. `facts` None: it is made when it is first trusted."""
 
     cert_path: Path
     facts: CertificateFacts | None = None
-    leaf: Callable[[], Leaf | None] = lambda: None
-    """A fresh certificate of the CA; None when it can issue nothing."""
+    leaf: Callable[[], Leaf] = _no_leaf
+    """Make a certificate of the CA, once. Raises OpensslServeError when it can issue none."""
 
     @property
     def tag(self) -> str:
@@ -77,10 +82,10 @@ def target_of(authority: Authority, openssl: Openssl) -> Iterator[Target]:
     with work_folder() as folder:
 
         @functools.cache
-        def leaf() -> Leaf | None:
+        def leaf() -> Leaf:
             profile = CertificateProfile.for_server((), days=1)
-            if authority.refusal(profile.hosts):
-                return None
+            if refusal := authority.refusal(profile.hosts):
+                raise refusal
             issue(openssl, profile, folder, issuer=authority.issuer)
             return Leaf(folder / CERTIFICATE, folder / KEY)
 

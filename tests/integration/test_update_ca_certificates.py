@@ -102,4 +102,4 @@ def test_a_ca_that_is_over_is_refused(family, tmp_path):
 
         found = store.check(target)
 
-    assert found.state is State.REFUSED
+    assert found == (State.REFUSED, "it has expired", ())

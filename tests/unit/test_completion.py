@@ -107,10 +107,11 @@ def test_the_choices_are_those_of_the_options():
     from openssl_serve.api import LogFormat, PlainHttp  # noqa: PLC0415
     from openssl_serve.certs.export import Form  # noqa: PLC0415
     from openssl_serve.certs.profile import KeyType  # noqa: PLC0415
+    from openssl_serve.trust.stores import Kind  # noqa: PLC0415
 
     assert {
         "plain_http": tuple(PlainHttp), "log_format": tuple(LogFormat),
-        "key_type": tuple(KeyType), "form": tuple(Form),
+        "key_type": tuple(KeyType), "form": tuple(Form), "store": tuple(Kind),
     } == completion.CHOICES  # fmt: skip
 
 

@@ -39,8 +39,19 @@ def test_on_macos_the_systems_keychain_is_only_meant_when_named(everything, monk
     monkeypatch.setattr(sys, "platform", "darwin")
     everything[Kind.MACOS] = lambda: [Found("login")]
 
+    monkeypatch.setattr(machine, "find_program", lambda _name: "/opt/homebrew/bin/certutil")
     assert names() == ["login", "nss 1", "nss 2", "java 1", "java 2"]
     assert names([Kind.SYSTEM]) == ["system 1", "system 2"]
+
+
+def test_on_macos_firefox_needs_no_certutil(everything, monkeypatch):
+    """It reads the keychain."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(machine, "find_program", lambda _name: None)
+    everything[Kind.MACOS] = lambda: [Found("login")]
+
+    assert names() == ["login", "java 1", "java 2"]
+    assert names([Kind.NSS]) == ["nss 1", "nss 2"]
 
 
 def test_the_real_finders_on_macos(monkeypatch, users_home):
