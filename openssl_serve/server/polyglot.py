@@ -7,12 +7,12 @@ lock; so `process_request` puts an accepted socket into the loop instead of bloc
 import contextlib
 import errno
 import functools
-import selectors
 import socket
 import socketserver
 import threading
 import time
 from collections.abc import Callable, Sequence
+from selectors import EVENT_READ
 from typing import Any
 
 from openssl_serve.hosts import Address
@@ -29,8 +29,7 @@ from openssl_serve.server.listeners import (
     connected_address,
     only_address,
 )
-from openssl_serve.server.offload import Pool
-from openssl_serve.server.participant import Participant, Watcher
+from openssl_serve.server.loop import Loop
 from openssl_serve.server.ports import raise_open_files
 
 ACCEPTS_PER_TURN = 64
@@ -46,7 +45,7 @@ TICK_S = 1.0
 """Seconds between looks at the deadlines; a deadline is kept to this precision."""
 
 
-class PolyglotServer(socketserver.TCPServer):
+class PolyglotServer(Loop, socketserver.TCPServer):
     """Serves HTTP and HTTPS on *listeners* until `shutdown` or a signal.
 
     The listeners (listeners.py opens them) are the server's from now on. The loop runs in the
@@ -74,18 +73,14 @@ class PolyglotServer(socketserver.TCPServer):
         """Where it listens: addresses with their real ports, or paths of Unix sockets."""
         self.contexts = contexts
         self.handlers = handlers
-        self.log = log
-        self.limits = limits or Limits()
+        Loop.__init__(self, log, limits or Limits())
         self.rest_s = min(self.limits.rest_s, self.limits.idle_timeout_s)
-        self.clock = time.monotonic
-        self.now = self.clock()
         self.draining = False
         self.date_line = b""
         self.chores: tuple[Callable[[], None], ...] = ()
         """Called every second or so in the loop; each must be quick."""
         self.processes = 1
         """How many processes serve on these listeners."""
-        self.connections: dict[int, Participant] = {}
         self._date_second = 0
         self._cut_at = float("inf")
         self._accepting = False
@@ -95,27 +90,15 @@ class PolyglotServer(socketserver.TCPServer):
         self._max_connections = min(
             self.limits.max_connections, raise_open_files() - RESERVED_FILES - MAX_CROWD
         )
-        self._open_loop()
-
-    def _open_loop(self) -> None:
-        self.pool = Pool(self.limits.threads, self.limits.app_threads)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self.pool, selectors.EVENT_READ, Watcher(self.pool.deliver))
-
-    def after_fork(self) -> None:
-        """Give this process, a child, a loop of its own; only before `serve_forever`."""
-        self._selector.close()
-        self.pool.close()
-        self._open_loop()
 
     def drain_at_end_of(self, pipe: int) -> None:
         """Drain when the other end of the descriptor *pipe* is closed, as by a parent's death."""
 
         def ended() -> None:
-            self._selector.unregister(pipe)
+            self.ignore(pipe)
             self.drain(self.limits.terminate_grace_s)
 
-        self._selector.register(pipe, selectors.EVENT_READ, Watcher(ended))
+        self.listen_to(pipe, ended)
 
     @property
     def address(self) -> Address:
@@ -131,15 +114,10 @@ class PolyglotServer(socketserver.TCPServer):
         """
         self._ended.clear()
         self._accept_more(wanted=not self.draining)
-        select, turn = self._selector.select, self.service_actions
         next_look = self.clock() + poll_interval
         try:
             while not (self.draining and (not self.connections or self.now >= self._cut_at)):
-                ready = select(max(0.0, min(next_look, self._cut_at) - self.clock()))
-                self.now = self.clock()
-                turn()
-                for key, _ in ready:
-                    self._guard(key.data, key.data.on_ready)
+                self.turn(min(next_look, self._cut_at))
                 if self.now >= next_look:
                     next_look = self.now + poll_interval
                     self._look_at_deadlines()
@@ -150,15 +128,6 @@ class PolyglotServer(socketserver.TCPServer):
             self.log.flush()
             self._ended.set()
 
-    def _guard(self, watched: object, step: Callable[[], None]) -> None:
-        """Take a *step*; a fault of ours in it ends one connection, not the others."""
-        try:
-            step()
-        except Exception as error:  # noqa: BLE001  whatever it is
-            self.log.note(f"a connection or chore failed: {type(error).__name__}: {error}")
-            if isinstance(watched, Participant):
-                watched.close()
-
     def service_actions(self) -> None:
         """Keep the Date field right; called in every turn of the loop."""
         second = int(time.time())
@@ -168,11 +137,9 @@ class PolyglotServer(socketserver.TCPServer):
             self.log.tick(second)
 
     def _look_at_deadlines(self) -> None:
-        now = self.now
-        for connection in [c for c in self.connections.values() if c.deadline <= now]:
-            self._guard(connection, connection.on_deadline)
+        self.end_overdue()
         for chore in self.chores:
-            self._guard(chore, chore)
+            self.guard(None, chore)
         self._accept_more(wanted=not self.draining)
 
     # New connections, in socketserver's steps.
@@ -210,7 +177,7 @@ class PolyglotServer(socketserver.TCPServer):
             client = ""
         handlers = self.handlers if crowd < 0 else FULL
         arrival = Arrival(self, request, client, handlers)
-        self.add(arrival, selectors.EVENT_READ)
+        self.add(arrival, EVENT_READ)
         arrival.on_ready()
 
     def _accept_more(self, *, wanted: bool) -> None:
@@ -219,41 +186,9 @@ class PolyglotServer(socketserver.TCPServer):
         self._accepting = wanted
         for listener in self.listeners:
             if wanted:
-                watcher = Watcher(functools.partial(self._accept, listener))
-                self._selector.register(listener, selectors.EVENT_READ, watcher)
+                self.listen_to(listener.fileno(), functools.partial(self._accept, listener))
             else:
-                self._selector.unregister(listener)
-
-    # What connections need.
-
-    def watch(self, connection: Participant, events: int) -> None:
-        """Call the connection's `on_ready` at *events* from now on; 0 for none."""
-        if events == connection.watched:
-            return
-        if not connection.watched:
-            self._selector.register(connection.fd, events, connection)
-        elif events:
-            self._selector.modify(connection.fd, events, connection)
-        else:
-            self._selector.unregister(connection.fd)
-        connection.watched = events
-
-    def add(self, participant: Participant, events: int) -> None:
-        """Put *participant*, with a descriptor that is new here, into the loop."""
-        self.connections[participant.fd] = participant
-        self.watch(participant, events)
-
-    def adopt(self, heir: Participant, watched: int = selectors.EVENT_READ) -> None:
-        """Put *heir* where the participant with its descriptor was, which *watched* so much."""
-        self.connections[heir.fd] = heir
-        heir.watched = watched
-        if watched:
-            self._selector.modify(heir.fd, watched, heir)
-
-    def forget(self, connection: Participant) -> None:
-        """Drop a connection that closes itself."""
-        self.watch(connection, 0)
-        self.connections.pop(connection.fd, None)
+                self.ignore(listener.fileno())
 
     def local_address(self, sock: socket.socket) -> Address:
         """Return the address and port that the client of *sock* connected to."""
@@ -297,7 +232,6 @@ class PolyglotServer(socketserver.TCPServer):
             # Those that a service manager has handed over are its own to remove.
             if isinstance(listener, UnixListener):
                 listener.remove()
-        self._selector.close()
-        self.pool.close()
+        self.close_loop()
         # What threads had left to say.
         self.log.flush()
