@@ -61,7 +61,7 @@ class Authority(NamedTuple):
         if self.days_left() < 1:
             return CertificateError(
                 f"{self.cert_path}: the local CA ends on {self.facts.not_after:%Y-%m-%d}",
-                "openssl-serve renew --ca, then have it trusted again",
+                "openssl-serve renew --ca, then openssl-serve trust",
             )
         if others := [str(host) for host in hosts if not self.permits(host)]:
             permitted = ", ".join(self.facts.extensions.permitted)

@@ -208,7 +208,7 @@ def _renew_authority(store: "Store", tool: "Openssl", *, check: bool, explain: b
     authority = store.renew_authority(tool)
     until = before.facts.not_after if before else now
     render.note(f"the local CA is renewed until {authority.facts.not_after:%Y-%m-%d}")
-    render.note(f"who trusts the one before has to trust this one by {until:%Y-%m-%d}")
+    render.note(f"trust it anew before {until:%Y-%m-%d}; on this machine: openssl-serve trust")
     render.result(str(authority.cert_path))
 
 
@@ -224,7 +224,7 @@ def _make_authority(store: "Store", permitted: tuple[Host, ...], tool: "Openssl"
     word = "the local CA is" if had else "made a local CA:"
     render.note(f"{word} {authority.cert_path}")
     if not had:
-        render.note("nothing trusts it yet: that file is what clients have to be given")
+        render.note("nothing trusts it yet; on this machine: openssl-serve trust")
     return authority
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from openssl_serve.trust.stores import find_program
+from openssl_serve.trust.stores import find_program, users_home
 
 DATABASE = "cert9.db"
 """The file that makes a folder a database. (cert8.db is of Firefox before 58, which is of 2018.)"""
@@ -47,12 +47,19 @@ class Database(NamedTuple):
 
 def databases() -> list[Database]:
     """The databases of this user's browsers, each once."""
-    home = Path.home()
+    home = users_home()
+    if home is None:
+        return []
     found: dict[Path, Database] = {}
     for database in (*_chromiums(home), *_firefoxes(home)):
         # Profiles are found by two ways; snap's `current` is a link.
         found.setdefault(_real(database.folder), database)
     return list(found.values())
+
+
+def is_database(folder: Path) -> bool:
+    """Whether one is there, as far as this user can see."""
+    return os.path.exists(folder / DATABASE)
 
 
 def _chromiums(home: Path) -> Iterator[Database]:
@@ -61,14 +68,14 @@ def _chromiums(home: Path) -> Iterator[Database]:
         return
     old = home / ".pki/nssdb"
     new = _folder_of("XDG_DATA_HOME", home / ".local/share") / "pki/nssdb"
-    there = [folder for folder in (old, new) if (folder / DATABASE).exists()]
+    there = [folder for folder in (old, new) if is_database(folder)]
     if not there and any(map(find_program, _CHROMIUMS)):
         # The old place is read by all of them, the new one by new ones alone.
         there = [old]
     yield from (Database("Chromium", folder) for folder in there)
     for current in sorted(home.glob("snap/*/current")):
         folders = [current / ".pki/nssdb", current / ".local/share/pki/nssdb"]
-        present = [folder for folder in folders if (folder / DATABASE).exists()]
+        present = [folder for folder in folders if is_database(folder)]
         if not present and current.parent.name == "chromium":
             present = folders[:1]
         yield from (Database(f"{current.parent.name} (snap)", folder) for folder in present)
@@ -83,7 +90,7 @@ def _firefoxes(home: Path) -> Iterator[Database]:
     folders = [(name, home / folder) for name, folder in _FIREFOX_FOLDERS]
     for browser, folder in [*folders, ("Firefox", moved)]:
         for profile in (*_named_profiles(folder), *_profiles_below(folder)):
-            if (profile / DATABASE).exists():
+            if is_database(profile):
                 yield Database(browser, profile)
 
 

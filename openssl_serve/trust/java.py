@@ -9,7 +9,16 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, find_program, ours
+from openssl_serve.trust.stores import (
+    Command,
+    Entry,
+    Kind,
+    TrustStore,
+    Verdict,
+    find_program,
+    ours,
+    users_home,
+)
 from openssl_serve.trust.target import Target, Unwanted
 
 PASSWORD = "changeit"  # noqa: S105  no secret: every Java comes with it, and its manual says so
@@ -93,7 +102,7 @@ def java_stores() -> list[TrustStore]:
         for place in _PLACES:
             keystore = home / place
             keytool = _keytool(home)
-            if keystore.is_file() and keytool:
+            if os.path.isfile(keystore) and keytool:
                 real = os.path.realpath(keystore)
                 found.setdefault(real, JavaStore(home, keystore, keytool))
     return list(found.values())
@@ -108,8 +117,9 @@ def _homes() -> Iterator[Path]:
         yield Path(os.path.realpath(program)).parent.parent
     for pattern in _HOMES:
         yield from sorted(Path("/").glob(pattern.removeprefix("/")))
-    for pattern in _USERS_HOMES:
-        yield from sorted(Path.home().glob(pattern))
+    if home := users_home():
+        for pattern in _USERS_HOMES:
+            yield from sorted(home.glob(pattern))
 
 
 def _keytool(home: Path) -> str | None:

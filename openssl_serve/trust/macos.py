@@ -12,7 +12,7 @@ from pathlib import Path
 
 from openssl_serve.certs import pem
 from openssl_serve.errors import OpensslServeError
-from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, ours
+from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, ours, users_home
 from openssl_serve.trust.target import Target, Unwanted
 
 SYSTEM_KEYCHAIN = Path("/Library/Keychains/System.keychain")
@@ -93,8 +93,8 @@ class Keychain(TrustStore):
 
 def login_keychains() -> list[TrustStore]:
     """The user's own, on macOS."""
-    keychain = Path.home() / "Library/Keychains/login.keychain-db"
-    return [Keychain(keychain)] if sys.platform == "darwin" else []
+    home = users_home() if sys.platform == "darwin" else None
+    return [Keychain(home / "Library/Keychains/login.keychain-db")] if home else []
 
 
 def system_keychains() -> list[TrustStore]:

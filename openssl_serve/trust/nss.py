@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from openssl_serve.errors import TrustStoreError
 from openssl_serve.tools import Output
-from openssl_serve.trust.browsers import DATABASE, Database, databases
+from openssl_serve.trust.browsers import DATABASE, Database, databases, is_database
 from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, find_program, ours
 from openssl_serve.trust.target import Target, Unwanted
 
@@ -39,7 +39,7 @@ class NssStore(TrustStore):
     def obstacle(self) -> str | None:
         """Of what is not there yet, the next parent that is has to be writable."""
         path = self.place / DATABASE
-        while not path.exists():
+        while not os.path.exists(path) and path != path.parent:
             path = path.parent
         return None if os.access(path, os.W_OK) else f"{path} is not writable"
 
@@ -93,7 +93,7 @@ class NssStore(TrustStore):
 
     @property
     def _exists(self) -> bool:
-        return (self.place / DATABASE).exists()
+        return is_database(self.place)
 
     def _certutil(self, verb: str) -> Command:
         program = find_program("certutil")

@@ -196,6 +196,15 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=":".join((*path, *_ADMINISTRATORS)))
 
 
+def users_home() -> Path | None:
+    """The home of this user; None for one who has none, as in a container or a service."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home if home.is_dir() else None
+
+
 def ours(data: bytes) -> list[CertificateFacts]:
     """The local CAs of openssl-serve among all certificates in PEM *data*."""
     found = []

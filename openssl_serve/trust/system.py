@@ -92,7 +92,9 @@ class SystemStore(TrustStore):
     def entries(self) -> list[Entry]:
         """By their files; what is in the bundle alone has the bundle's."""
         files = sorted(self._family.anchors.glob(f"*{self._family.suffix}"))
-        found = [Entry(facts, str(path)) for path in files for facts in _ours_in(path)]
+        # What this user may not read, the bundle shows.
+        readable = [path for path in files if os.access(path, os.R_OK)]
+        found = [Entry(facts, str(path)) for path in readable for facts in _ours_in(path)]
         known = {entry.facts.fingerprint for entry in found}
         return found + [
             Entry(facts, str(self.place))

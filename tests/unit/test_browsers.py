@@ -1,8 +1,10 @@
 """Homes as browsers leave them: where their databases are, each found once."""
 
 import sys
+from pathlib import Path
 
 import pytest
+from processes import NOBODY, in_child
 
 from openssl_serve.trust import browsers
 from openssl_serve.trust.browsers import databases
@@ -27,6 +29,35 @@ def found():
 
 def test_nothing_in_an_empty_home(home):
     assert found() == []
+
+
+@pytest.mark.parametrize("place", ["/nonexistent", None])
+def test_nothing_for_who_has_no_home(home, monkeypatch, place):
+    """Not even a database to be made."""
+    monkeypatch.setattr(browsers, "find_program", lambda name: name == "chromium")
+    if place:
+        monkeypatch.setenv("HOME", place)
+    else:
+        monkeypatch.setattr(Path, "home", _no_home)
+
+    assert found() == []
+
+
+def _no_home():
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_what_may_not_be_looked_into_is_not_found(public, monkeypatch):
+    monkeypatch.setenv("HOME", str(public))
+    monkeypatch.setattr(browsers, "find_program", lambda _name: None)
+    root = public / ".mozilla/firefox"
+    root.mkdir(parents=True)
+    (root / "profiles.ini").write_text(f"[Profile0]\nPath={public}/theirs/b\nIsRelative=0\n")
+    database(public / "theirs/b")
+    (public / "theirs").chmod(0o700)
+    database(root / "a")
+
+    assert in_child(found, user=NOBODY) == [("Firefox", root / "a")]
 
 
 class TestChromium:

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 
 import pytest
+from processes import NOBODY, in_child
 
 from openssl_serve.errors import TrustStoreError
 from openssl_serve.trust import stores
@@ -171,6 +172,19 @@ def test_what_is_in_a_bundle_alone_goes_when_that_is_made_anew(here, target, fp)
     store = SystemStore(family)
 
     assert store.uninstalling(target) == [family.refresh_after_removal]
+
+
+def test_a_file_that_only_root_may_read_hides_nothing(public, target):
+    family = dataclasses.replace(
+        FAMILIES[0], anchors=public / "anchors", bundle=public / "bundle.pem"
+    )
+    family.anchors.mkdir()
+    (family.anchors / "secret.pem").touch(mode=0o600)
+    family.bundle.write_bytes(target.cert_path.read_bytes())
+
+    (entry,) = in_child(SystemStore(family).entries, user=NOBODY)
+
+    assert entry == (target.facts, str(family.bundle))
 
 
 def test_rights_are_needed_for_both_folders(here):
