@@ -75,9 +75,13 @@ class Accepted:
 
     def take(self, count: int) -> bytes:
         """Read *count* bytes."""
-        self._until(lambda left: len(left) >= count)
-        taken, self.left = self.left[:count], self.left[count:]
-        return taken
+        taken = bytearray(self.left)
+        while len(taken) < count:
+            data = self.sock.recv(1 << 20)
+            assert data, f"the proxy ended after {len(taken)} of {count} bytes"
+            taken += data
+        self.left = bytes(taken[count:])
+        return bytes(taken[:count])
 
     def line(self) -> bytes:
         self._until(lambda left: b"\r\n" in left)
@@ -156,16 +160,9 @@ class Upstream:
         self.listener.settimeout(TIMEOUT_S)
         self._context = context
         self.accepted: list[Accepted] = []
-
-    @property
-    def port(self) -> int:
-        return int(self.listener.getsockname()[1])
-
-    @property
-    def url(self) -> str:
-        host = self.listener.getsockname()[0]
-        where = f"[{host}]" if ":" in host else host
-        return f"{'https' if self._context else 'http'}://{where}:{self.port}"
+        where, self.port = self.listener.getsockname()[:2]
+        self.place = f"[{where}]:{self.port}" if ":" in where else f"{where}:{self.port}"
+        self.url = f"{'https' if context else 'http'}://{self.place}"
 
     def accept(self) -> Accepted:
         """Take the next connection, and shake hands if it is to be TLS."""

@@ -142,12 +142,14 @@ class Dial(Participant):
         assert transport is not None
         self._server.forget(self)
         self._transport = None
-        self._is_closed = True
-        self._on_open(transport)
+        on_open = self._on_open
+        self.close()
+        on_open(transport)
 
     def _fail(self, error: DialError) -> None:
+        on_failure = self._on_failure
         self.close()
-        self._on_failure(error)
+        on_failure(error)
 
     def on_deadline(self) -> None:
         """Try the next address, or give up."""
@@ -163,6 +165,9 @@ class Dial(Participant):
         """Give up, and tell nobody; harmless when done before."""
         self._is_closed = True
         self._drop()
+        # Whoever waited for this holds it, and would be left to the cycle collector.
+        self.on_ready = _nothing
+        self._on_open = self._on_failure = _tell_nobody
 
     def _drop(self) -> None:
         if self._transport is not None:
@@ -173,3 +178,11 @@ class Dial(Participant):
 
 def _words(code: int | None) -> str:
     return (os.strerror(code) if code else "the connection failed").lower()
+
+
+def _nothing() -> None:
+    """What is called of a dial that is over."""
+
+
+def _tell_nobody(_: object) -> None:
+    """What is called in place of those who have been told."""
