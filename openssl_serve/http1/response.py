@@ -8,8 +8,9 @@ from openssl_serve.http1.bodies import Body
 
 Fields = Iterable[tuple[bytes, bytes]]
 
-_FORBIDDEN = frozenset(b"\r\n\0")
-_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+_FIRST_LINES = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
+}
 
 # RFC 9110 sections 8.6, 15.3.5 and 15.4.5: no content, and a Content-Length would speak of another.
 _WITHOUT_CONTENT = {204, 304}
@@ -48,14 +49,16 @@ class Response:
         """Whether the connection ends with this response."""
         self.is_dated = False
         """Whether the fields hold a Date already."""
-        lines = [b"HTTP/1.1 %d %s\r\n" % (status, _REASONS.get(status, b"Unknown"))]
-        for name, value in fields:
-            if not _FORBIDDEN.isdisjoint(name) or not _FORBIDDEN.isdisjoint(value):
-                raise ValueError(f"a line break or NUL in field {name!r}")
-            lines.append(b"%s: %s\r\n" % (name, value))
+        lines = [b"%b: %b\r\n" % field for field in fields]
+        count = len(lines)
+        head = b"".join(lines)
+        if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
+            # Of all fields at once: that costs a tenth of asking for each.
+            raise ValueError(f"a line break or NUL in field {_broken(lines)!r}")
+        first = _FIRST_LINES.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status
         if status not in _WITHOUT_CONTENT and self.length is not None:
-            lines.append(b"Content-Length: %d\r\n" % self.length)
-        self.head = b"".join(lines)
+            head += b"Content-Length: %d\r\n" % self.length
+        self.head = first + head
         """All of the head but Date, Connection, what frames a stream, and the empty line."""
 
     @classmethod
@@ -93,3 +96,12 @@ class Response:
         """Give back what the body holds; for a response that is not sent."""
         if not isinstance(self.body, bytes):
             self.body.close()
+
+
+def _broken(lines: Iterable[bytes]) -> bytes:
+    """Return the first of *lines* that is not one line, without what it says."""
+    return next(
+        line.partition(b":")[0]
+        for line in lines
+        if not {*line[:-2]}.isdisjoint(b"\r\n\0")
+    )
