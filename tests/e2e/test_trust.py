@@ -54,9 +54,11 @@ def trust(command: Command, *words: str) -> None:
 @browser
 @needs_certutil
 @needs_chromium
-@pytest.mark.parametrize("place", [".pki/nssdb", ".local/share/pki/nssdb"])
+@pytest.mark.parametrize(
+    ("place", "words"), [(".pki/nssdb", ()), (".local/share/pki/nssdb", ("--constrain",))]
+)
 def test_chromium_warns_until_it_is_trusted_and_after_it_no_longer_is(
-    command: Command, home: Path, place: str
+    command: Command, home: Path, place: str, words: tuple[str, ...]
 ) -> None:
     """In a home where no browser was, and in one where this one has made its own database."""
     profiles = iter(range(9))
@@ -79,7 +81,7 @@ def test_chromium_warns_until_it_is_trusted_and_after_it_no_longer_is(
             if not (home / place / "cert9.db").exists():
                 pytest.skip("this Chromium still has the old place")
 
-        trust(command, "trust")
+        trust(command, "trust", *words)
 
         # The server has run all the while; what it serves is issued by the CA now.
         assert (home / place / "cert9.db").exists()
@@ -107,7 +109,7 @@ def test_firefox_warns_until_it_is_trusted_and_after_it_no_longer_is(
         # Its first start has made the database.
         assert (profile / "cert9.db").exists()
 
-        trust(command, "trust")
+        trust(command, "trust", "--constrain")
 
         with firefox.window(home) as window:
             window.open(url)
