@@ -1,5 +1,6 @@
 """A command beside a server: started, searched for its port, and ended with the server."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,23 +39,22 @@ def run_beside(
     be. Only for the main thread. Raises CommandError.
     """
     terminal = Terminal.controlling()
-    try:
-        command = Command(job.words, job.environment)
-        search = _search(server, command.group, job.address, found)
+    with contextlib.ExitStack() as stack:
+        if terminal is not None:
+            stack.callback(terminal.close)
 
-        def begin() -> None:
+        def begin(command: Command) -> None:
             ready()
             tell_service_manager("READY=1")
+            search = _search(server, command.group, job.address, found)
             search.start()
+            stack.callback(search.stop)
 
-        try:
-            return Supervisor(server, command, terminal).run(begin)
-        finally:
-            search.stop()
-            tell_service_manager("STOPPING=1")
-    finally:
-        if terminal is not None:
-            terminal.close()
+        status = Supervisor(server, terminal).run(
+            lambda: Command(job.words, job.environment), begin
+        )
+        tell_service_manager("STOPPING=1")
+        return status
 
 
 def _search(

@@ -31,11 +31,11 @@ _WANTS_TERMINAL = (signal.SIGTTIN, signal.SIGTTOU)
 
 
 class Supervisor:
-    """Runs *server* and a *command* that has just been started, until one of them ends."""
+    """Runs *server* and a command beside it, until one of them ends."""
 
-    def __init__(self, server: PolyglotServer, command: Command, terminal: Terminal | None) -> None:
+    def __init__(self, server: PolyglotServer, terminal: Terminal | None) -> None:
         self._server = server
-        self._command = command
+        self._started: Command | None = None
         self._terminal = terminal
         self._in_front = False
         """Whether the command is to be in front whenever we could be."""
@@ -43,11 +43,11 @@ class Supervisor:
         """How many signals have asked for the end."""
         self._waited_s = 0.0
 
-    def run(self, ready: Callable[[], object]) -> int:
-        """Serve until the command has ended or a signal has ended both; its exit status.
+    def run(self, start: Callable[[], Command], ready: Callable[[Command], object]) -> int:
+        """Serve until the command that *start* returns has ended, or a signal; its exit status.
 
-        *ready* is called when signals are taken care of, just before the first request can be.
-        Only for the main thread.
+        *ready* is called when all is taken care of, just before the first request can be. Only
+        for the main thread.
         """
         limits = self._server.limits
         calls: dict[signal.Signals, Callable[[], None]] = {
@@ -57,28 +57,38 @@ class Supervisor:
             signal.SIGCONT: self._go_on,
             **{number: functools.partial(self._pass_on, number) for number in PASSED_ON},
         }
-        kept = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-        try:
-            with signals_in_loop(self._server, calls):
-                try:
-                    self._serve(ready)
-                finally:
-                    status = self._command.end(END_GRACE_S if self._asked else 0.0, self._pause)
-                    self._leave_terminal(status)
-        finally:
-            signal.signal(signal.SIGTTOU, kept)
+        # First of all: a signal that comes while the command starts waits for the loop.
+        guarded = {each: functools.partial(self._if_started, calls[each]) for each in calls}
+        with signals_in_loop(self._server, guarded):
+            self._started = start()
+            # Not before: the command would ignore it too.
+            kept = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            try:
+                self._serve(ready)
+            finally:
+                status = self._command.end(END_GRACE_S if self._asked else 0.0, self._pause)
+                self._leave_terminal(status)
+                signal.signal(signal.SIGTTOU, kept)
         return status
 
-    def _serve(self, ready: Callable[[], object]) -> None:
+    def _serve(self, ready: Callable[[Command], object]) -> None:
         if self._terminal is not None and self._terminal.is_ours and os.isatty(0) and os.isatty(1):
             # In a pipeline, somebody else may want it (| less); then the command has to ask.
             self._put_in_front()
-        # What happened before signals were ours.
-        self._look()
-        ready()
+        ready(self._command)
         self._server.serve_forever()
 
+    @property
+    def _command(self) -> Command:
+        assert self._started is not None
+        return self._started
+
     # In the loop.
+
+    def _if_started(self, call: Callable[[], None]) -> None:
+        """Make the *call*, unless this is the end because there was no command to start."""
+        if self._started is not None:
+            call()
 
     def _end(self, number: signal.Signals, grace_s: float) -> None:
         self._asked += 1

@@ -12,16 +12,19 @@ from openssl_serve.cli.env import trust_variables
 from openssl_serve.cli.options import option
 from openssl_serve.cli.serve import serve
 from openssl_serve.errors import ListenError
-from openssl_serve.hosts import Address, parse_host, parse_port
+from openssl_serve.hosts import Address, parse_host, parse_port, shorten
 
 if TYPE_CHECKING:
     from openssl_serve.certs.certificate import Certificate
     from openssl_serve.handlers.proxy.upstream import Upstream
     from openssl_serve.server.polyglot import PolyglotServer
 
-NOT_HERE = ("target", "workers")
+NOT_HERE = ("target", "workers", "reload")
 """Parameters of `serve` that make no sense here: the target is the command, and a command beside
 several processes would have several parents."""
+
+MAX_SHOWN = 200
+"""Characters of the command, where it is named: two lines of a terminal."""
 
 
 def register(app: typer.Typer) -> None:
@@ -82,7 +85,7 @@ class Beside:
         self.content = MovingUpstream(_upstream(self._address))
 
     def __str__(self) -> str:
-        return shlex.join(self._words)
+        return shorten(shlex.join(self._words), MAX_SHOWN)
 
     def serve(
         self,

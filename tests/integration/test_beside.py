@@ -14,6 +14,7 @@ from server_fixtures import eventually
 from openssl_serve import api
 from openssl_serve.child import search, supervisor
 from openssl_serve.child.beside import Job, run_beside
+from openssl_serve.child.command import Command
 from openssl_serve.child.sockets import free_address
 from openssl_serve.errors import CommandError
 
@@ -127,18 +128,17 @@ def test_the_end_of_the_command_ends_the_server(beside, script, status):
     assert beside.server.draining
 
 
-@pytest.mark.skipif(not hasattr(os, "waitid"), reason="macOS before Python 3.13")
-def test_an_end_before_anybody_looked_is_seen(beside, monkeypatch):
-    """Its signal has come when there was no handler yet."""
+def test_a_signal_while_the_command_starts_waits_until_it_has(beside, monkeypatch):
+    class Slow(Command):
+        def __init__(self, words, environment):
+            me(signal.SIGTERM)
+            super().__init__(words, environment)
+            appeared("ready")
 
-    class Late(supervisor.Supervisor):
-        def __init__(self, server, command, terminal):
-            super().__init__(server, command, terminal)
-            os.waitid(os.P_PID, command.group, os.WEXITED | os.WNOWAIT)
+    monkeypatch.setattr("openssl_serve.child.beside.Command", Slow)
 
-    monkeypatch.setattr("openssl_serve.child.beside.Supervisor", Late)
-
-    assert beside("sh", "-c", "exit 3") == 3
+    assert beside(*recorder(signal.SIGTERM)) == 7
+    assert received() == ["SIGTERM"]
 
 
 def test_the_server_answers_while_the_command_runs(beside):
