@@ -32,12 +32,11 @@ from openssl_serve.server.limits import Limits
 from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_service_manager
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.server.signals import draining_on_signals
-from openssl_serve.targets import ContentOptions, Route, content_of
+from openssl_serve.targets import ContentOptions, Route, Target, content_of
 
 if TYPE_CHECKING:
     from openssl_serve.handlers.proxy.fields import ProxyOptions
-    from openssl_serve.handlers.proxy.moving import MovingUpstream
-    from openssl_serve.handlers.proxy.upstream import Upstream
+    from openssl_serve.handlers.wsgi.reloading import Reloading
 
 __all__ = [
     "Address",
@@ -151,7 +150,7 @@ def load_certificate(
 
 
 def make_server(
-    target: "Path | Upstream | MovingUpstream",
+    target: Target,
     certificate: Loadable | Sequence[Loadable],
     options: ServerOptions | None = None,
     *,
@@ -159,13 +158,15 @@ def make_server(
 ) -> PolyglotServer:
     """Return a listening server for *target*; `serve_forever` makes it answer.
 
-    A folder is served; requests to an upstream (`parse_target` reads its URL) are passed on.
+    A folder is served; requests to an upstream (`parse_target` reads its URL) are passed on; a
+    WSGI app, or the name of one, is called.
 
     Of several certificates each client gets the one that covers the name it asks for, else the
     first. *write_log* gets whole lines.
 
-    Raises OpensslServeError: UsageError for a folder that cannot be served, CertificateError for
-    a pair that cannot be loaded, ListenError for the address.
+    Raises OpensslServeError: UsageError for a folder or app that cannot be served, AppError for a
+    named app whose code fails, CertificateError for a pair that cannot be loaded, ListenError for
+    the address.
     """
     options = options or ServerOptions()
     certificates = certificate if isinstance(certificate, Sequence) else [certificate]
@@ -242,12 +243,16 @@ def _renewal(kept: Kept, options: ServerOptions, tell: Callable[[str], None]) ->
 
 
 def serve_until_signal(
-    server: PolyglotServer, ready: Callable[[], object] = lambda: None, *, workers: int = 1
+    server: PolyglotServer,
+    ready: Callable[[], object] = lambda: None,
+    *,
+    workers: int = 1,
+    reloading: "Reloading | None" = None,
 ) -> None:
     """Serve from the main thread until SIGINT or SIGTERM; responses in flight get their grace.
 
     *ready* is called when signals are taken care of, just before the first request can be. More
-    than one of *workers* are processes of their own.
+    than one of *workers* are processes of their own, and so is one that loads apps (*reloading*).
     """
 
     def begin() -> None:
@@ -256,10 +261,10 @@ def serve_until_signal(
 
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.freeze()
-    if workers > 1:
+    if workers > 1 or reloading:
         from openssl_serve.server.workers import run_workers  # noqa: PLC0415  seldom wanted
 
-        run_workers(server, workers, begin)
+        run_workers(server, workers, begin, reloading.begin if reloading else None)
     else:
         with draining_on_signals(server):
             begin()

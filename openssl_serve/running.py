@@ -5,17 +5,12 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from openssl_serve.api import ServerOptions, ensure_certificate, make_server
 from openssl_serve.certs.certificate import Certificate
 from openssl_serve.hosts import Address, parse_host
 from openssl_serve.server.polyglot import PolyglotServer
-from openssl_serve.targets import parse_target
-
-if TYPE_CHECKING:
-    from openssl_serve.handlers.proxy.upstream import Upstream
+from openssl_serve.targets import Target, parse_target
 
 __all__ = ["RunningServer", "running_server"]
 
@@ -51,7 +46,7 @@ class RunningServer:
 
 @contextlib.contextmanager
 def running_server(
-    target: "str | Path | Upstream",
+    target: "str | Target",
     *hosts: str,
     certificate: Certificate | None = None,
     options: ServerOptions | None = None,
@@ -59,12 +54,14 @@ def running_server(
 ) -> Iterator[RunningServer]:
     """Serve *target* from a thread, on a free port of 127.0.0.1 unless *options* name an address.
 
-    A folder, or the URL of a server that is to be behind this one, as on the command line. With
-    *certificate*, or else the kept one for *hosts*. It answers from the first line of the
-    `with` block on; at its end, whatever is still being sent is cut. *write_log* gets whole lines.
-    Raises what ensure_certificate and make_server raise, UsageError for a target that is none.
+    A folder, a WSGI app, or a text that names one or the URL of a server to be behind this one, as
+    on the command line. With *certificate*, or else the kept one for *hosts*. It answers from the
+    first line of the `with` block on; at its end, whatever is still being sent is cut. *write_log*
+    gets whole lines. Raises what ensure_certificate and make_server raise, UsageError for a target
+    that is none.
 
     >>> import tempfile, urllib.request
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as name:
     ...     root = Path(name, "site")
     ...     root.mkdir()
@@ -76,13 +73,12 @@ def running_server(
     ...             response.read()
     b'hello'
     """
-    if isinstance(target, str):
-        target = parse_target(target)
+    served = parse_target(target) if isinstance(target, str) else target
     certificate = certificate or ensure_certificate(*hosts)
     options = options or ServerOptions()
     if options.address is None:
         options = replace(options, address=ANY_PORT)
-    with make_server(target, certificate, options, write_log=write_log) as server:
+    with make_server(served, certificate, options, write_log=write_log) as server:
         thread = threading.Thread(target=server.serve_forever, name="openssl-serve", daemon=True)
         thread.start()
         try:

@@ -1,10 +1,10 @@
-"""What can be served: a folder, a server behind this one; and which of them where (routes)."""
+"""What can be served: a folder, a server behind this one, an app; and where (routes)."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from openssl_serve.errors import InvalidHostError, UsageError
@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from openssl_serve.handlers.proxy.moving import MovingUpstream
     from openssl_serve.handlers.proxy.upstream import Upstream
     from openssl_serve.handlers.routes import Place
+    from openssl_serve.handlers.wsgi.call import App
+    from openssl_serve.handlers.wsgi.late import LateApp
+    from openssl_serve.handlers.wsgi.loading import AppName
     from openssl_serve.server.handling import Handler
     from openssl_serve.server.polyglot import PolyglotServer
+
+Target: TypeAlias = "Path | Upstream | MovingUpstream | AppName | LateApp | App"
+"""A folder, a server behind this one, or a WSGI app: by its name, loaded late, or as it is."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ROUTE_HINT = "for example --route api.dev.local=http://127.0.0.1:4000 or --route /api=http://…"
@@ -32,7 +38,7 @@ class Route:
     host: Host | None
     path: str
     """Without a slash at its end; "" for all."""
-    target: "Path | Upstream"
+    target: Target
 
     @property
     def place(self) -> "Place":
@@ -56,7 +62,7 @@ class ContentOptions:
     """Files that no folder gives out."""
 
 
-def parse_target(text: str) -> "Path | Upstream":
+def parse_target(text: str) -> "Path | Upstream | AppName":
     """Read what is to be served: an existing path always wins. Raises UsageError."""
     path = Path(text)
     if path.is_dir():
@@ -70,10 +76,17 @@ def parse_target(text: str) -> "Path | Upstream":
         from openssl_serve.handlers.proxy.upstream import parse_upstream  # noqa: PLC0415
 
         return parse_upstream(text)
+    module, colon, app = text.partition(":")
+    if colon and not app.isdecimal() and ("/" not in module or module.endswith(".py")):
+        from openssl_serve.handlers.wsgi.loading import parse_app_name  # noqa: PLC0415
+
+        return parse_app_name(text)
+    running = text if app.isdecimal() else "127.0.0.1:3000"
     raise UsageError(
         f'there is no folder "{shorten(text)}"',
         "without a name, this folder is served: openssl-serve",
-        "a server that runs already is named by its URL: openssl-serve http://127.0.0.1:3000",
+        f"a server that runs already is named by its URL: openssl-serve http://{shorten(running)}",
+        "a WSGI app is named by its module: openssl-serve app:app",
     )
 
 
@@ -93,21 +106,18 @@ def parse_route(text: str) -> Route:
     return Route(host, path, parse_target(target))
 
 
-def content_of(
-    target: "Path | Upstream | MovingUpstream", authorities: Authorities, options: ContentOptions
-) -> Content:
+def content_of(target: Target, authorities: Authorities, options: ContentOptions) -> Content:
     """Return what answers for *target* and the routes beside it.
 
-    Raises UsageError for a folder that cannot be served, and for two routes at one place.
+    Raises UsageError for a folder that cannot be served, an app that there is not, two routes at
+    one place; AppError for an app whose code fails.
     """
     if not options.routes:
         return _content_at(target, options, 0)
     return _RoutedContent(target, authorities, options)
 
 
-def _content_at(
-    target: "Path | Upstream | MovingUpstream", options: ContentOptions, depth: int
-) -> Content:
+def _content_at(target: Target, options: ContentOptions, depth: int) -> Content:
     if isinstance(target, Path):
         folder = Folder(
             target,
@@ -116,6 +126,13 @@ def _content_at(
             never=(*options.never, *options.folder.never),
         )
         return FolderContent(folder, options.folder)
+    if hasattr(target, "handler"):
+        # An app that is to be imported: not with this module, since most servers have none.
+        return HandlerContent(target.handler(depth))
+    if callable(target):
+        from openssl_serve.handlers.wsgi.wsgi import Wsgi  # noqa: PLC0415  as above
+
+        return HandlerContent(Wsgi(target, depth))
     from openssl_serve.handlers.proxy.fields import ProxyOptions  # noqa: PLC0415  seldom wanted
     from openssl_serve.handlers.proxy.moving import MovingProxy, MovingUpstream  # noqa: PLC0415
     from openssl_serve.handlers.proxy.proxy import Proxy  # noqa: PLC0415
@@ -131,12 +148,7 @@ class _RoutedContent:
 
     methods = None
 
-    def __init__(
-        self,
-        target: "Path | Upstream | MovingUpstream",
-        authorities: Authorities,
-        options: ContentOptions,
-    ) -> None:
+    def __init__(self, target: Target, authorities: Authorities, options: ContentOptions) -> None:
         places = [route.place for route in options.routes]
         for route, place in zip(options.routes, places, strict=True):
             if places.count(place) > 1:

@@ -8,7 +8,7 @@ import itertools
 import os
 
 from openssl_serve.cli import render
-from openssl_serve.errors import OpensslServeError
+from openssl_serve.errors import AppError, OpensslServeError
 
 DEFAULT_COMMAND = "serve"
 
@@ -94,6 +94,8 @@ def run(arguments: list[str]) -> int:
             return 0
         return _parse_and_run(arguments)
     except OpensslServeError as error:
+        if isinstance(error, AppError):
+            render.passage(error.trace)
         render.error(str(error), *error.hints)
         return error.exit_code
     except KeyboardInterrupt:

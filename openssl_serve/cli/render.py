@@ -50,6 +50,12 @@ def error(message: str, *hints: str) -> None:
         note(f"{style('openssl-serve: hint:', 'cyan')} {shorten(hint, 1000)}")
 
 
+def passage(text: str) -> None:
+    """Print lines that are not ours, as they are but for what could harm a terminal."""
+    for line in text.splitlines():
+        note(shorten(line, 4000))
+
+
 def warning(message: str, *hints: str) -> None:
     """Print what may surprise and does not stop anything."""
     note(f"{style('openssl-serve: warning:', 'yellow')} {shorten(message, 1000)}")

@@ -12,6 +12,7 @@ from openssl_serve.cli import folder_options as folder
 from openssl_serve.cli import proxy_options as proxy
 from openssl_serve.cli import render
 from openssl_serve.cli import response_options as response
+from openssl_serve.cli import wsgi_options as wsgi
 from openssl_serve.cli.address_options import (
     file_mode,
     listening_address,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from openssl_serve.certs.certificate import Certificate
     from openssl_serve.handlers.proxy.moving import MovingUpstream
     from openssl_serve.server.polyglot import PolyglotServer
+    from openssl_serve.targets import Target
 
 MAX_WORKERS = 64
 """More than the cores of any machine that this is for; each costs about 20 MB."""
@@ -61,7 +63,7 @@ def register(app: typer.Typer) -> None:
 def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelled out
     ctx: typer.Context,
     target: Annotated[
-        str, typer.Argument(help="A folder, or the URL of a server that runs.", show_default=True,
+        str, typer.Argument(help="A folder, the URL of a server, or module:app.", show_default=True,
                             envvar="OPENSSL_SERVE_TARGET", show_envvar=False)
     ] = ".",
     cert_host: Annotated[
@@ -135,6 +137,8 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     upstream_ca: proxy.UpstreamCa = None,
     upstream_insecure: proxy.UpstreamInsecure = False,
     upstream_timeout: proxy.UpstreamTimeout = 300,
+    threads: wsgi.Threads = 16,
+    reload: wsgi.Reload = False,
     cors: response.Cors = False,
     cross_origin_isolated: response.CrossOriginIsolated = False,
     header: response.Header = None,
@@ -173,8 +177,10 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     from openssl_serve.server.lan import any_address, lan_hosts  # noqa: PLC0415
     from openssl_serve.targets import parse_target  # noqa: PLC0415
 
-    content = instead.content if instead else parse_target(target)
-    routes = proxy.routes(route)
+    content: Target = instead.content if instead else parse_target(target)
+    routes, reloading = proxy.routes(route), None
+    if reload:
+        reloading, content, routes = wsgi.loaded_late(content, routes)
     if lan and outranks(ctx, "lan", "bind_addr", "host"):
         address = address._replace(host=any_address())
     options = api.ServerOptions(
@@ -216,6 +222,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         auth=response.credentials(
             auth, auth_file, {name: source_of(ctx, name) for name in ("auth", "auth_file")}
         ),
+        limits=wsgi.limits(threads),
         openssl=openssl,
         log_colour=render.wants_colour(),
         log_format=choice(api.LogFormat, log_format, "--log-format"),
@@ -227,6 +234,8 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     if explain:
         render.result(explain_groups(groups, openssl))
         return None
+    # Before a certificate is made, for what cannot be served.
+    served = wsgi.loaded(content)
     if pairs:
         certificates = [
             api.load_certificate(*pair, functools.partial(key_password, pair.key, password_file))
@@ -236,12 +245,13 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         certificates = [api.ensure_certificate(*group, openssl=openssl) for group in groups]
     for warning in itertools.chain(*(each.warnings for each in certificates)):
         render.warning(warning)
-    with api.make_server(content, certificates, options, write_log=render.write_log) as server:
+    with api.make_server(served, certificates, options, write_log=render.write_log) as server:
         banner = Banner(server, certificates, instead or content, qr=qr)
         try:
             if instead:
                 return instead.serve(server, certificates, banner.start)
-            api.serve_until_signal(server, banner.start, workers=workers)
+            api.serve_until_signal(server, banner.start, workers=workers, reloading=reloading)
         finally:
             banner.stop()
+    wsgi.tidy_up()
     return None

@@ -25,8 +25,9 @@ is on its way on those is still answered, and no client waits so long to be answ
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-Prepare = Callable[[PolyglotServer, Callable[[], None]], object]
-"""Called in each worker before it serves, with what asks (in its loop) for another in its place."""
+Prepare = Callable[[PolyglotServer, Callable[[], None]], Callable[[], object]]
+"""Called in each worker before it serves, with what asks (in its loop) for another in its place.
+Returns what is called when it has served."""
 
 _PID = struct.Struct("i")
 
@@ -117,11 +118,12 @@ class _Parent:
                 # One renewal is enough; all see the files.
                 server.chores = ()
             server.drain_at_end_of(self._alive)
+            finish: Callable[[], object] = _nothing
             if self._prepare is None:
                 # A group of its own: Ctrl-C reaches the parent alone, and comes here once, from it.
                 os.setpgid(0, 0)
             else:
-                self._begin(self._prepare)
+                finish = self._begin(self._prepare)
             with draining_on_signals(server):
                 if self._prepare is not None:
                     signal.signal(signal.SIGINT, _notice)
@@ -129,6 +131,7 @@ class _Parent:
                 server.serve_forever()
             server.pool.close()
             server.log.flush()
+            finish()
             code = 0
         except Exception as error:  # noqa: BLE001  whatever it is, this process ends
             self._server.log.note(f"worker {os.getpid()}: {type(error).__name__}: {error}")
@@ -137,14 +140,15 @@ class _Parent:
             # Not sys.exit: what the parent has open and registered is the parent's to end.
             os._exit(code)
 
-    def _begin(self, prepare: Prepare) -> None:
+    def _begin(self, prepare: Prepare) -> Callable[[], object]:
         """Prepare, for which a signal ends this process: nothing is under way yet."""
         signal.signal(signal.SIGINT, _notice)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
-        prepare(self._server, self._ask_for_another)
+        finish = prepare(self._server, self._ask_for_another)
         signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+        return finish
 
     def _ask_for_another(self) -> None:
         """Have the parent make another worker, and leave everything new to that one."""
@@ -205,6 +209,10 @@ class _Parent:
 
 def _notice(_number: int, _frame: object) -> None:
     """Let a signal interrupt what waits, and do nothing else."""
+
+
+def _nothing() -> None:
+    """What is called when a worker that was not prepared has served."""
 
 
 def _wait_for_threads() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from openssl_serve.errors import AppError, UsageError
 from openssl_serve.handlers.wsgi.call import App
+from openssl_serve.handlers.wsgi.wsgi import Wsgi
 from openssl_serve.hosts import shorten
 
 HINT = "an app is named by its module: app:app for app in app.py, or site.main:create_app()"
@@ -70,6 +71,10 @@ class AppName:
         _refuse_what_is_no_app(self, found)
         app: App = found
         return app
+
+    def handler(self, depth: int) -> Wsgi:
+        """Load the app; return a handler for what is below *depth* segments of a path."""
+        return Wsgi(self.load(), depth)
 
 
 def parse_app_name(text: str) -> AppName:
