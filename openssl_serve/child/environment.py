@@ -13,8 +13,12 @@ from openssl_serve.hosts import Address, Host, parse_host
 URL_VARIABLE = "OPENSSL_SERVE_URL"
 """Where browsers find the command's server."""
 
-_NOT_ITS_OWN = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
-"""What systemd says to the process that it started, which is this one (sd_notify(3))."""
+_OURS_ALONE = (
+    # What systemd says to the process that it started, which is this one (sd_notify(3)).
+    "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
+    # Secrets that a command has no use for.
+    "OPENSSL_SERVE_AUTH", "OPENSSL_SERVE_KEY_PASSWORD",
+)  # fmt: skip
 
 
 def listening_variables(address: Address, environ: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +66,7 @@ def public_variables(names: Iterable[str], port: int | None) -> dict[str, str]:
 
 def without_ours(environ: Mapping[str, str]) -> dict[str, str]:
     """Return *environ* without what is for this process alone."""
-    return {name: value for name, value in environ.items() if name not in _NOT_ITS_OWN}
+    return {name: value for name, value in environ.items() if name not in _OURS_ALONE}
 
 
 def _is_local(host: Host) -> bool:

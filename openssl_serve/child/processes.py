@@ -25,8 +25,8 @@ def processes() -> list[Process]:
     with contextlib.suppress(FileNotFoundError):
         for folder in Path("/proc").iterdir():
             if folder.name.isdecimal():
-                # Gone meanwhile.
-                with contextlib.suppress(OSError):
+                # Gone meanwhile, or just going.
+                with contextlib.suppress(OSError, ValueError):
                     found.append(parse_stat((folder / "stat").read_text("utf-8", "replace")))
     return found
 

@@ -68,6 +68,7 @@ class Supervisor:
             finally:
                 status = self._command.end(END_GRACE_S if self._asked else 0.0, self._pause)
                 self._leave_terminal(status)
+                self._started = None
                 signal.signal(signal.SIGTTOU, kept)
         return status
 
@@ -86,7 +87,7 @@ class Supervisor:
     # In the loop.
 
     def _if_started(self, call: Callable[[], None]) -> None:
-        """Make the *call*, unless this is the end because there was no command to start."""
+        """Make the *call*, unless there is no command: none could be started, or it has ended."""
         if self._started is not None:
             call()
 

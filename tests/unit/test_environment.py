@@ -69,7 +69,14 @@ def test_a_unix_socket_has_no_url():
     assert set(variables) == {"__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS"}
 
 
-def test_what_the_service_manager_says_is_not_said_to_the_command():
-    environ = {"HOME": "/", "NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "2"}
+def test_what_is_for_us_alone_is_not_the_commands():
+    environ = {
+        "HOME": "/",
+        "NOTIFY_SOCKET": "/run/x",
+        "WATCHDOG_USEC": "1",
+        "WATCHDOG_PID": "2",
+        "OPENSSL_SERVE_AUTH": "user:password",
+        "OPENSSL_SERVE_KEY_PASSWORD": "password",
+    }
 
     assert without_ours(environ) == {"HOME": "/"}
