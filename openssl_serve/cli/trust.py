@@ -38,6 +38,7 @@ class Outcome(NamedTuple):
     store: "TrustStore"
     finding: "Finding"
     commands: "Sequence[Command]" = ()
+    changed: bool = False
 
 
 def register(app: typer.Typer) -> None:
@@ -91,7 +92,7 @@ def trust(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
             f"{len(untrusted)} of {len(outcomes)} trust stores do not trust the local CA: "
             + "; ".join(str(each.store) for each in untrusted)
         )
-    render.note("browsers that run have to be started again")
+    _say_when(outcomes)
 
 
 def untrust(
@@ -116,7 +117,7 @@ def untrust(
             f"{len(failed)} of {len(outcomes)} trust stores may have it still: "
             + "; ".join(str(each.store) for each in failed)
         )
-    render.note("browsers that run have to be started again")
+    _say_when(outcomes)
 
 
 def _look(
@@ -181,7 +182,7 @@ def _install(store: "TrustStore", before: "Finding", target: "Target") -> Outcom
         with render.progress(f"installing in {store}"):
             store.install(target)
         render.note(f"installed in {store}")
-        return Outcome(store, store.check(target))
+        return Outcome(store, store.check(target), changed=True)
     except OpensslServeError as error:
         render.error(str(error), *error.hints)
         after = store.check(target)
@@ -201,6 +202,7 @@ def _uninstall(store: "TrustStore", target: "Unwanted", *, dry_run: bool) -> Out
             return Outcome(store, absent._replace(says=store.obstacle), commands)
         elif store.uninstall(target):
             render.note(f"removed from {store}")
+            return Outcome(store, absent, changed=True)
         else:
             render.note(f"not in {store}")
     except OpensslServeError as error:
@@ -255,6 +257,11 @@ def _leave_for_root(outcomes: Iterable[Outcome], then: str) -> None:
         for command in each.commands:
             render.note(f"  {words.as_root(command)}")
     render.note(f"  {then}")
+
+
+def _say_when(outcomes: Iterable[Outcome]) -> None:
+    if any(each.changed for each in outcomes):
+        render.note("browsers and other programs that run see it when they are started again")
 
 
 def _kinds(names: Sequence[str] | None) -> "list[Kind]":

@@ -54,7 +54,7 @@ def show_outcomes(
         )
         return
     rows = [("STORE", "STATE", "WHERE", "FOUND BY, OR WHY NOT")]
-    for store, finding, _ in outcomes:
+    for store, finding, *_ in outcomes:
         state = render.paint(finding.state, _COLOURS[finding.state])
         rows.append((store.kind, state, str(store), finding.says))
     table(rows)
@@ -62,10 +62,10 @@ def show_outcomes(
 
 def show_others(outcomes: "Sequence[Outcome]") -> None:
     """Name the local CAs of openssl-serve that are in a store, and not the one that is kept."""
-    for store, finding, _ in outcomes:
+    for store, finding, *_ in outcomes:
         for facts in finding.others:
             render.note(f"also in {store}: {facts.common_name}, SHA-256 {facts.fingerprint}")
-    if any(finding.others for _, finding, _ in outcomes):
+    if any(finding.others for _, finding, *_ in outcomes):
         render.note("another user's, or of a folder that is gone: openssl-serve untrust SHA256")
 
 
@@ -73,7 +73,7 @@ def show_plan(authority: Authority | None, target: Target, outcomes: "Sequence[O
     """Print, as a script, what `trust` would run."""
     made = "" if authority else ", made if there is none: openssl-serve generate --ca"
     render.result(f"# the local CA: {target.cert_path}{made}")
-    for store, finding, _ in outcomes:
+    for store, finding, *_ in outcomes:
         trusted = finding.state is State.TRUSTED
         show_commands(store, () if trusted else store.installing(target), "trusted already")
 
@@ -92,7 +92,7 @@ def as_root(command: Command) -> str:
 
 
 def _store_json(outcome: "Outcome") -> dict[str, object]:
-    store, finding, commands = outcome
+    store, finding, commands, _ = outcome
     return {
         "kind": store.kind.value,
         "name": store.name,
