@@ -86,6 +86,19 @@ def test_the_environment_and_a_file_may_name_the_port(served, cli, monkeypatch, 
     assert [beside.content.upstream.port for _, beside, _ in served] == [4321, 4322]
 
 
+def test_a_file_for_serve_will_do(served, cli, monkeypatch, tmp_path):
+    """What is only its own, TARGET among it, is left to it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "openssl-serve.toml").write_text(
+        'target = "."\nworkers = 2\ncert-host = ["a.test"]\nlog-format = "none"\n'
+    )
+
+    cli.good("run", "--", "x")
+
+    options = served[0][2]
+    assert (options["cert_host"], options["log_format"]) == (["a.test"], "none")
+
+
 @pytest.mark.parametrize("port", ["x", "65536", "-1"])
 def test_what_is_no_port(cli, port):
     assert port in cli.refused(2, "run", "--app-port", port, "--", "x")
