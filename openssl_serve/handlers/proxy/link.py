@@ -278,6 +278,7 @@ class Link(Participant):
         abandon()
         if self._transport is not None:
             self._server.forget(self)
+            self._transport.end()
             self._transport.close()
             self._transport = None
         self.parser.close()
