@@ -16,6 +16,8 @@ from openssl_serve.cli.completion import script
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "openssl_serve"
+SCRIPTS = Path(sys.executable).parent
+"""Where the tools are that the tests are installed with."""
 
 SOURCES = {
     path.relative_to(ROOT).as_posix(): path
@@ -95,6 +97,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bin folder of an environment with the wheel in it, and no way to the checkout.
 
@@ -161,9 +168,8 @@ def test_the_wheel_names_its_command_its_plugin_and_its_dependencies(wheel: Path
     assert names == {"appdirs", "httptools", "idna", "rich", "segno", "sh", "typer"}
 
 
-def test_a_wheel_made_of_the_sdist_is_the_same(wheel: Path, tmp_path: Path) -> None:
+def test_a_wheel_made_of_the_sdist_is_the_same(wheel: Path, sdist: Path, tmp_path: Path) -> None:
     """That is how others package it."""
-    sdist = build("sdist", ROOT, tmp_path / "sdist")
     with tarfile.open(sdist) as archive:
         if hasattr(tarfile, "data_filter"):
             archive.extractall(tmp_path / "source", filter="data")
@@ -178,6 +184,14 @@ def test_a_wheel_made_of_the_sdist_is_the_same(wheel: Path, tmp_path: Path) -> N
     assert shared_in(other) == shared_in(wheel)
     assert (source / "tests" / "integration" / "test_packaging.py").is_file()
     assert not (source / ".venv").exists()
+
+
+def test_who_would_upload_it_has_nothing_to_say(wheel: Path, sdist: Path) -> None:
+    """The README as PyPI would show it, the metadata, and what does not belong into a wheel."""
+    checked = run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist, cwd=ROOT)
+
+    assert checked.count("PASSED") == 2
+    assert run(SCRIPTS / "check-wheel-contents", wheel, cwd=ROOT).strip().endswith(": OK")
 
 
 class TestInstalled:
