@@ -4,14 +4,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from openssl_serve.child.sockets import Listening, listening
+from openssl_serve.child.sockets import listening
 from openssl_serve.hosts import Address
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 """Between looks, each twice as long as the one before: a start takes a tenth of a second or ten."""
 
+TIRED_PAUSE_S = 5.0
+"""Between looks once it was said that nothing was found: a look takes 20 ms."""
+
 SETTLED_PAUSE_S = 2.0
-"""Between looks once it was found; a server that restarts may come back on another port."""
+"""Between looks once it was found, 5 ms each; who restarts may come back on another port."""
 
 SETTLE_S = 0.5
 """For how long another port must have been open: a helper's may come before the one given."""
@@ -36,7 +39,7 @@ class Search:
         given: Address,
         found: Callable[[Address], object],
         missing: Callable[[], object],
-        look: Callable[[int], Listening] = listening,
+        look: Callable[[int | None], set[Address]] = listening,
     ) -> None:
         self._group = group
         self._given = given
@@ -61,31 +64,33 @@ class Search:
 
     def _run(self) -> None:
         pause, told_at = FIRST_PAUSE_S, time.monotonic() + PATIENCE_S
-        while not self._ended.wait(SETTLED_PAUSE_S if self._place else pause):
-            pause = min(pause * 2, LONGEST_PAUSE_S)
+        while not self._ended.wait(pause):
             now = time.monotonic()
-            place = self.choose(self._look(self._group), now)
+            place = self.choose(now)
             if self._ended.is_set():
                 return
             if place not in (None, self._place):
-                self._place = place
+                self._place, pause = place, SETTLED_PAUSE_S
                 self._found(place)
-            elif self._place is None and now >= told_at:
-                told_at = float("inf")
+            elif self._place is None and now < told_at:
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+            elif self._place is None and pause != TIRED_PAUSE_S:
+                pause = TIRED_PAUSE_S
                 self._missing()
 
-    def choose(self, open_now: Listening, now: float) -> Address | None:
-        """Choose among what is *open_now*: the given port whoever has it, else what stays open.
+    def choose(self, now: float) -> Address | None:
+        """Choose among what is open: the given port whoever has it, else what stays open.
 
         None while there is nothing to choose; what was chosen before stays while it is open.
         """
-        given = [each for each in open_now.everybody if each.port == self._given.port]
+        everybody = self._look(None)
+        given = [each for each in everybody if each.port == self._given.port]
         if given:
             # A container's port is opened by another process; nobody else had this one.
             return self._given if self._given in given else min(given)
-        self._seen = {each: self._seen.get(each, now) for each in open_now.group}
-        if self._place in self._seen:
+        if self._place in everybody:
             return self._place
+        self._seen = {each: self._seen.get(each, now) for each in self._look(self._group)}
         settled = [
             each
             for each, since in self._seen.items()

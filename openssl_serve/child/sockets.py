@@ -5,7 +5,6 @@ import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from openssl_serve import tools
 from openssl_serve.child.processes import family
@@ -19,13 +18,6 @@ LSOF_TIMEOUT_S = 5.0
 """It takes a twentieth of a second, and hangs where a network file system does."""
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-
-
-class Listening(NamedTuple):
-    """Addresses to connect to: of the group's own sockets, and of everybody's."""
-
-    group: frozenset[Address]
-    everybody: frozenset[Address]
 
 
 def free_address() -> Address:
@@ -53,23 +45,27 @@ def is_free(port: int) -> bool:
     return True
 
 
-def listening(group: int) -> Listening:
-    """Find where the process *group*, and what descends from it, listens at this moment.
+def listening(group: int | None = None) -> set[Address]:
+    """Find where TCP connections are taken at this moment, as addresses to connect to.
 
-    Empty when the system does not tell. Takes up to a tenth of a second: not for the loop.
+    By whomever, or by the process *group* and what descends from it; nowhere when the system does
+    not tell. Takes up to a tenth of a second: not for the loop.
     """
-    return _by_proc(group) if sys.platform == "linux" else _by_lsof(group)
+    found = _by_proc(group) if sys.platform == "linux" else _by_lsof(group)
+    return {address._replace(host=_ANY.get(address.host, address.host)) for address in found}
 
 
-def _by_proc(group: int) -> Listening:
+def _by_proc(group: int | None) -> Iterable[Address]:
     table = listening_sockets()
+    if group is None:
+        return table.values()
     own: set[str] = set()
     for pid in family(group):
         own |= sockets_of(Path("/proc", str(pid)))
-    return _listening((table[name] for name in own if name in table), table.values())
+    return (table[name] for name in own if name in table)
 
 
-def _by_lsof(group: int) -> Listening:
+def _by_lsof(group: int | None) -> Iterable[Address]:
     try:
         output = tools.capture(LSOF, {"LC_ALL": "C"}, LSOF_TIMEOUT_S)
     except OSError:
@@ -77,9 +73,9 @@ def _by_lsof(group: int) -> Listening:
     return read_lsof(output.stdout if output else "", group)
 
 
-def read_lsof(text: str, group: int) -> Listening:
+def read_lsof(text: str, group: int | None) -> list[Address]:
     """Read the output of lsof's -F: in each line a letter for the field, then its value."""
-    own, everybody = [], []
+    found = []
     its_group, kind = 0, ""
     for line in text.splitlines():
         letter, value = line[:1], line[1:]
@@ -90,15 +86,6 @@ def read_lsof(text: str, group: int) -> Listening:
         elif letter == "n":
             host, _, port = value.rpartition(":")
             host = {"*": "::" if kind == "IPv6" else "0.0.0.0"}.get(host, host.strip("[]"))
-            if port.isdecimal():
-                everybody.append(Address(host, int(port)))
-                own += everybody[-1:] if its_group == group else []
-    return _listening(own, everybody)
-
-
-def _listening(own: Iterable[Address], everybody: Iterable[Address]) -> Listening:
-    return Listening(frozenset(map(_reachable, own)), frozenset(map(_reachable, everybody)))
-
-
-def _reachable(address: Address) -> Address:
-    return address._replace(host=_ANY.get(address.host, address.host))
+            if port.isdecimal() and group in (None, its_group):
+                found.append(Address(host, int(port)))
+    return found

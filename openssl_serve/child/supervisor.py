@@ -94,11 +94,15 @@ class Supervisor:
     def _end(self, number: signal.Signals, grace_s: float) -> None:
         self._asked += 1
         self._command.send(number if self._asked == 1 else signal.SIGKILL)
+        # What is stopped hears of it when it goes on.
+        self._command.send(signal.SIGCONT)
         self._server.drain(grace_s if self._asked == 1 else 0)
 
     def _pass_on(self, number: signal.Signals) -> None:
         self._command.send(number)
         if number == signal.SIGHUP:
+            # It may be that the terminal is gone, and with it who could continue what is stopped.
+            self._command.send(signal.SIGCONT)
             self._server.contexts.reload()
 
     def _look(self) -> None:

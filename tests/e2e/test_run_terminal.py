@@ -5,9 +5,10 @@ import shutil
 import sys
 
 import pytest
+from server_fixtures import eventually
 
 from e2e.command import INSTALLED
-from e2e.session import CTRL_C, CTRL_Z, Session
+from e2e.session import CTRL_C, CTRL_Z, Session, alive
 
 WAITING = "import time; print('up', flush=True); time.sleep(60)"
 
@@ -207,3 +208,18 @@ def test_in_the_background_it_stops_when_it_reads(session, python):
     shell.expect("prompt> ")
 
     assert shell.type(b"exit 0\n").wait() == 0
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
+def test_what_is_stopped_ends_when_the_window_is_closed(session, python, command):
+    code = "import os; open('pid', 'w').write(str(os.getpid()))\n" + BEATING
+    shell = session("env", "PS1=prompt> ", "bash", "--norc", "--noediting", "-i")
+    shell.expect("prompt> ")
+    shell.type(f"{shlex.join(python(code))}\n".encode()).expect("beat\n")
+    shell.type(CTRL_Z).expect("Stopped")
+    pid = int((command.site / "pid").read_text())
+    assert alive(pid)
+
+    shell.hang_up()
+
+    eventually(lambda: not alive(pid))

@@ -6,7 +6,6 @@ import pytest
 
 from openssl_serve.child import search
 from openssl_serve.child.search import SETTLE_S, Search
-from openssl_serve.child.sockets import Listening
 from openssl_serve.hosts import Address
 
 GIVEN = Address("127.0.0.1", 4567)
@@ -19,17 +18,15 @@ def nobody(*_args):
     raise AssertionError("not in this test")
 
 
-def opened(*own, others=()):
-    return Listening(frozenset(own), frozenset({*own, *others}))
-
-
 @pytest.fixture
 def choose():
     """Look at the given sockets at a given time; what is chosen stays chosen."""
-    looker = Search(1, GIVEN, nobody, nobody)
+    open_now: dict[int | None, set[Address]] = {}
+    looker = Search(77, GIVEN, nobody, nobody, open_now.__getitem__)
 
     def choose(now, *own, others=()):
-        place = looker.choose(opened(*own, others=others), now)
+        open_now.update({77: set(own), None: {*own, *others}})
+        place = looker.choose(now)
         looker._place = place or looker._place
         return place
 
@@ -96,36 +93,54 @@ def test_others_ports_are_nobodys_business(choose):
     assert choose(9.0, others=[OTHER]) is None
 
 
+def test_processes_are_looked_at_only_while_nothing_is_found():
+    looked = []
+
+    def look(group):
+        looked.append(group)
+        return {OTHER}
+
+    looker = Search(77, GIVEN, nobody, nobody, look)
+    assert looker.choose(0.0) is None
+    assert looker.choose(1.0) == OTHER
+    looker._place = OTHER
+    looked.clear()
+
+    assert looker.choose(2.0) == OTHER
+    assert looked == [None]
+
+
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(search, "SETTLED_PAUSE_S", 0.001)
-    monkeypatch.setattr(search, "LONGEST_PAUSE_S", 0.001)
-    monkeypatch.setattr(search, "FIRST_PAUSE_S", 0.001)
+    for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "SETTLED_PAUSE_S", "TIRED_PAUSE_S"):
+        monkeypatch.setattr(search, name, 0.001)
+    # Not the same as the others: it tells that somebody is tired.
+    monkeypatch.setattr(search, "TIRED_PAUSE_S", 0.002)
 
 
 @pytest.fixture
 def run(quick):
     """Run a search over what each look finds, the last one again and again; what it said."""
-    running = []
 
     def run(*looks):
         said: list[Address | None] = []
-        remaining, seen_all = list(looks), threading.Event()
+        turns, enough = iter(looks), threading.Event()
+        current: set[Address] = set()
 
         def look(group):
-            assert group == 77
-            if len(remaining) > 1:
-                return remaining.pop(0)
-            # Once more after the last look was acted upon.
-            if not remaining:
-                seen_all.set()
-                return looks[-1]
-            return remaining.pop(0)
+            nonlocal current
+            if group is None:
+                found = next(turns, None)
+                if found is None:
+                    # What the last one led to has been said by now.
+                    enough.set()
+                else:
+                    current = found
+            return current
 
         found = Search(77, GIVEN, said.append, lambda: said.append(None), look)
-        running.append(found)
         found.start()
-        assert seen_all.wait(5)
+        assert enough.wait(5)
         found.stop()
         return said
 
@@ -134,15 +149,14 @@ def run(quick):
 
 def test_each_new_place_is_told_once(run, monkeypatch):
     monkeypatch.setattr(search, "SETTLE_S", 0.0)
-    assert run(opened(), opened(OTHER), opened(OTHER), opened(), opened(GIVEN), opened(GIVEN)) == [
-        OTHER, GIVEN,
-    ]  # fmt: skip
+
+    assert run(set(), {OTHER}, {OTHER}, set(), {GIVEN}, {GIVEN}) == [OTHER, GIVEN]
 
 
 def test_that_nothing_was_found_is_told_once_and_the_search_goes_on(run, monkeypatch):
     monkeypatch.setattr(search, "PATIENCE_S", 0.0)
 
-    assert run(opened(), opened(), opened(), opened(GIVEN)) == [None, GIVEN]
+    assert run(set(), set(), set(), {GIVEN}) == [None, GIVEN]
 
 
 def test_a_search_that_is_stopped_says_nothing_more(quick):
@@ -151,7 +165,7 @@ def test_a_search_that_is_stopped_says_nothing_more(quick):
     def look(_group):
         looked.set()
         assert go_on.wait(5)
-        return opened(GIVEN)
+        return {GIVEN}
 
     found = Search(1, GIVEN, nobody, nobody, look)
     found.start()

@@ -11,7 +11,6 @@ import pytest
 from openssl_serve.child import sockets
 from openssl_serve.child.sockets import (
     LSOF,
-    Listening,
     free_address,
     is_free,
     listening,
@@ -97,10 +96,8 @@ def test_the_sockets_of_the_group_and_of_others_are_told_apart(start):
     group, address = start(process_group=0)
     _, other = start(process_group=0)
 
-    found = listening(group)
-
-    assert found.group == {address}
-    assert {address, other} <= found.everybody
+    assert listening(group) == {address}
+    assert {address, other} <= listening()
 
 
 @linux
@@ -109,14 +106,14 @@ def test_a_descendant_with_a_group_of_its_own_counts(start):
     code = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {LISTENER!r}], "
     group, address = start(code + "process_group=0)", process_group=0)
 
-    assert listening(group).group == {address}
+    assert listening(group) == {address}
 
 
 def test_a_group_that_is_gone_listens_nowhere():
     with subprocess.Popen(["true"], process_group=0) as process:
         process.wait(10)
 
-    assert listening(process.pid).group == frozenset()
+    assert listening(process.pid) == set()
 
 
 @linux
@@ -125,7 +122,7 @@ def test_a_connection_is_no_place_to_connect_to():
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname(), 5) as client,
     ):
-        assert Address(*client.getsockname()) not in listening(os.getpgrp()).everybody
+        assert Address(*client.getsockname()) not in listening()
 
 
 @linux
@@ -150,7 +147,7 @@ def test_every_address_is_read_and_can_be_connected_to(family, bound, shown, rea
         port = listener.getsockname()[1]
 
         assert Address(shown, port) in listening_sockets().values()
-        assert Address(reached, port) in listening(os.getpgrp()).group
+        assert Address(reached, port) in listening(os.getpgrp())
         with socket.create_connection((reached, port), 5):
             pass
 
@@ -186,12 +183,10 @@ n*:*
 
 
 def test_what_lsof_says():
-    found = read_lsof(LSOF_SAYS, 500)
+    own = [Address("127.0.0.1", 5173), Address("::1", 5173), Address("::", 3000)]
 
-    assert found.group == {
-        Address("127.0.0.1", 5173), Address("::1", 5173), Address("::1", 3000),
-    }  # fmt: skip
-    assert found.everybody == found.group | {Address("127.0.0.1", 8080)}
+    assert read_lsof(LSOF_SAYS, 500) == own
+    assert read_lsof(LSOF_SAYS, None) == [*own, Address("0.0.0.0", 8080)]
 
 
 @pytest.fixture
@@ -202,13 +197,13 @@ def elsewhere(monkeypatch):
 def test_elsewhere_lsof_is_asked(fp, elsewhere):
     fp.register(LSOF, stdout=LSOF_SAYS)
 
-    assert listening(777).group == {Address("127.0.0.1", 8080)}
+    assert listening(777) == {Address("127.0.0.1", 8080)}
 
 
 def test_lsof_that_finds_nothing_leaves_with_1_and_says_nothing(fp, elsewhere):
     fp.register(LSOF, returncode=1)
 
-    assert listening(777) == Listening(frozenset(), frozenset())
+    assert listening(777) == set()
 
 
 def test_without_lsof_nothing_is_found(fp, elsewhere):
@@ -217,14 +212,12 @@ def test_without_lsof_nothing_is_found(fp, elsewhere):
 
     fp.register(LSOF, callback=absent)
 
-    assert listening(777) == Listening(frozenset(), frozenset())
+    assert listening(777) == set()
 
 
 @pytest.mark.skipif(not shutil.which("lsof"), reason="no lsof here")
 def test_lsof_says_what_proc_says(start, elsewhere):
     group, address = start(process_group=0)
 
-    found = listening(group)
-
-    assert found.group == {address}
-    assert address in found.everybody
+    assert listening(group) == {address}
+    assert address in listening()
