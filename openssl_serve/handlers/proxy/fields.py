@@ -29,6 +29,11 @@ _NOT_NAMED = _FORWARDED | {b"content-length", b"date", b"host"}
 asked would be hidden."""
 
 
+_ALIKE = _OURS | _FORWARDED | {b"content-length", b"content-type"}
+"""What a field with underscores could pass for: to CGI and WSGI X_Forwarded_For and X-Forwarded-For
+are one."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProxyOptions:
     """How requests are passed on."""
@@ -88,8 +93,7 @@ class Rewriting:
             dropped |= {b"expect"}
         for name, value in request.fields:
             key = name.lower()
-            if key in dropped or (b"_" in key and key.replace(b"_", b"-") in dropped):
-                # With an underscore: to CGI and WSGI both are one (HTTP_X_FORWARDED_FOR).
+            if key in dropped or (b"_" in key and key.replace(b"_", b"-") in _ALIKE):
                 continue
             lines.append(b"%b: %b\r\n" % (name, value))
         lines.append(self._forwarded(request, host))
