@@ -100,6 +100,8 @@ def caddy(kept: Kept, site: Site) -> str:
 	https_port {site.https_port}
 	# Its own redirect leads to port 443, whatever https_port is.
 	auto_https disable_redirects
+	# It makes a CA of its own all the same, for which nobody has a use.
+	skip_install_trust
 }}
 
 {plain} {{

@@ -513,6 +513,11 @@ def test_the_server_starts_with_it_and_serves(
     assert response.headers["Location"] == f"https://a.test:{port}/a?b=c"
 
 
+def test_caddy_does_not_have_the_machine_trust_a_ca_of_its_own(exported):
+    # As root it did, in 2.6, at every start: one more in /usr/local/share/ca-certificates.
+    assert "\tskip_install_trust\n" in exported("caddy").read_text()
+
+
 @pytest.mark.parametrize("form", ["nginx", "caddy", "traefik", "apache"])
 def test_it_names_the_files_and_hosts(exported, home, form):
     text = exported(form).read_text()
