@@ -186,6 +186,7 @@ HOST_OPTIONS = ("cert_host", "allow_host")
 CHOICES = {
     "plain_http": ("redirect", "serve", "refuse"),
     "log_format": ("text", "json", "common", "none"),
+    "shell": ("sh", "fish"),
     "key_type": ("p256", "p384", "rsa2048", "rsa3072", "rsa4096", "ed25519"),
     "store": ("system", "macos", "nss", "java"),
     "form": (

@@ -71,6 +71,9 @@ def test_all_commands_with_their_help():
         (["--plain-http=red"], ["--plain-http=redirect"], "none"),
         (["--plain-http=red", "x", "--log-format", "j"], ["json"], "none"),
         (["generate", "--key-type", "rsa2"], ["rsa2048"], "none"),
+        (["trust", "--store", "n"], ["nss"], "none"),
+        (["env", "--shell", ""], ["fish", "sh"], "none"),
+        (["run", "npm"], [], "files"),
         (["export", "--format=k"], ["--format=k8s-secret"], "none"),
         (["completion", ""], ["bash", "fish", "zsh"], "none"),
         (["config", "gen"], ["generate"], "none"),
@@ -107,11 +110,13 @@ def test_the_choices_are_those_of_the_options():
     from openssl_serve.api import LogFormat, PlainHttp  # noqa: PLC0415
     from openssl_serve.certs.export import Form  # noqa: PLC0415
     from openssl_serve.certs.profile import KeyType  # noqa: PLC0415
+    from openssl_serve.cli.env import Shell  # noqa: PLC0415
     from openssl_serve.trust.stores import Kind  # noqa: PLC0415
 
     assert {
         "plain_http": tuple(PlainHttp), "log_format": tuple(LogFormat),
         "key_type": tuple(KeyType), "form": tuple(Form), "store": tuple(Kind),
+        "shell": tuple(Shell),
     } == completion.CHOICES  # fmt: skip
 
 
