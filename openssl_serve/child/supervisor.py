@@ -24,7 +24,7 @@ END_GRACE_S = 8.0
 """For the command to end after it was told to: container runtimes kill everybody after 10."""
 
 WORD_AFTER_S = 1.0
-"""Of waiting for it; then is said what we wait for."""
+"""Of that time; then is said what we wait for."""
 
 _WANTS_TERMINAL = (signal.SIGTTIN, signal.SIGTTOU)
 """What stops a process that reads from the terminal, or changes it, and is not in front."""
@@ -41,7 +41,8 @@ class Supervisor:
         """Whether the command is to be in front whenever we could be."""
         self._asked = 0
         """How many signals have asked for the end."""
-        self._waited_s = 0.0
+        self._end_by = 0.0
+        """When the patience with a command that was told to end is over, by the server's clock."""
 
     def run(self, start: Callable[[], Command], ready: Callable[[Command], object]) -> int:
         """Serve until the command that *start* returns has ended, or a signal; its exit status.
@@ -66,7 +67,8 @@ class Supervisor:
             try:
                 self._serve(ready)
             finally:
-                status = self._command.end(END_GRACE_S if self._asked else 0.0, self._pause)
+                left_s = max(0.0, self._end_by - self._server.clock())
+                status = self._command.end(left_s, self._pause)
                 self._leave_terminal(status)
                 self._started = None
                 signal.signal(signal.SIGTTOU, kept)
@@ -93,6 +95,7 @@ class Supervisor:
 
     def _end(self, number: signal.Signals, grace_s: float) -> None:
         self._asked += 1
+        self._end_by = self._server.clock() + END_GRACE_S
         self._command.send(number if self._asked == 1 else signal.SIGKILL)
         # What is stopped hears of it when it goes on.
         self._command.send(signal.SIGCONT)
@@ -151,8 +154,8 @@ class Supervisor:
         pool, log = self._server.pool, self._server.log
         if select.select([pool], [], [], seconds)[0]:
             pool.deliver()
-        self._waited_s += seconds
-        if self._waited_s > WORD_AFTER_S and self._asked:
+        waited_s = self._server.clock() - self._end_by + END_GRACE_S
+        if self._asked and waited_s > WORD_AFTER_S:
             log.note_once("waiting for the command to end; another signal kills it")
         log.flush()
         return self._asked < 2

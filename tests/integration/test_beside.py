@@ -179,6 +179,14 @@ def test_the_command_may_take_its_time(beside):
     assert beside.log.count("waiting for the command to end; another signal kills it") == 1
 
 
+def test_for_what_it_leaves_behind_nobody_is_asked_to_wait(beside, monkeypatch):
+    monkeypatch.setattr("openssl_serve.child.command.TERMINATE_GRACE_S", 0.3)
+    left = "trap '' TERM; touch ready; while :; do sleep 0.05; done"
+
+    assert beside("sh", "-c", f'sh -c "{left}" & while ! [ -e ready ]; do sleep 0.02; done') == 0
+    assert beside.log == ""
+
+
 def test_another_signal_kills_it(beside):
     def end():
         appeared("ready")
