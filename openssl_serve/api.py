@@ -4,6 +4,7 @@ import contextlib
 import gc
 import itertools
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -30,6 +31,7 @@ from openssl_serve.server.contexts import ContextProvider, SniContexts
 from openssl_serve.server.handling import Handler, Handlers
 from openssl_serve.server.limits import Limits
 from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_service_manager
+from openssl_serve.server.offload import SWITCH_S
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.server.signals import draining_on_signals
 from openssl_serve.targets import ContentOptions, Route, Target, content_of
@@ -261,6 +263,7 @@ def serve_until_signal(
 
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.freeze()
+    sys.setswitchinterval(SWITCH_S)
     if workers > 1 or reloading:
         from openssl_serve.server.workers import run_workers  # noqa: PLC0415  seldom wanted
 
