@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.command import DEADLINE_S, Command, Running
+from e2e.command import DEADLINE_S, INSTALLED, Command, Running
+from e2e.session import CTRL_C, Session
 
 APP = """\
 import helper
@@ -57,9 +58,8 @@ class Site:
 
     @property
     def children(self) -> list[int]:
-        tasks = Path(f"/proc/{self.running.process.pid}/task")
-        texts = [(task / "children").read_text() for task in tasks.iterdir()]
-        return [int(pid) for pid in " ".join(texts).split()]
+        pid = self.running.process.pid
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 Start = Callable[..., contextlib.AbstractContextManager[Site]]
@@ -223,3 +223,40 @@ class TestEnd:
             began = time.monotonic()
             assert site.running.end(signal.SIGINT) == 0
             assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("options", [[], ["--reload"]])
+def test_a_debugger_can_be_talked_to(command: Command, options: list[str]) -> None:
+    (command.site / "app.py").write_text(
+        "def app(environ, start_response):\n"
+        "  answer = 6 * 7\n"
+        "  breakpoint()\n"
+        "  start_response('200 OK', [])\n"
+        "  return [str(answer).encode()]\n"
+    )
+    words = [INSTALLED, "app:app", "--port", "0", *options]
+    environment = command.environment | {"TERM": "dumb"}
+    with Session(words, environment, command.site) as terminal:
+        port = int(terminal.expect(r"https://localhost:\d+").rpartition(":")[2])
+        terminal.expect("Ctrl-C ends it")
+        answers: list[bytes] = []
+        client = threading.Thread(target=lambda: answers.append(ask(port)))
+        client.start()
+        terminal.expect(r"\(Pdb\) ")
+        terminal.type(b"answer = answer + 1000\n").expect(r"\(Pdb\) ")
+        terminal.type(b"continue\n")
+        client.join(DEADLINE_S)
+        assert answers[0].endswith(b"1042")
+        assert terminal.type(CTRL_C).wait() == 0
+
+
+def ask(port: int) -> bytes:
+    """What the server answers to one who trusts anybody."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", port), DEADLINE_S) as sock,
+        context.wrap_socket(sock) as tls,
+    ):
+        tls.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: tls.recv(65536), b""))

@@ -186,6 +186,29 @@ def test_too_much_in_chunks_is_refused_when_it_is_too_much(serve_app):
     assert calls == []
 
 
+def test_a_request_to_upgrade_with_content_is_refused(serve_app):
+    """Rather than answered without its content, which llhttp leaves to the other protocol."""
+    calls: list = []
+    with serve_app(calls.append, validated=False).tls() as client:
+        client.send(post(b"four", b"Connection: Upgrade", b"Upgrade: websocket"))
+        assert client.answer(b"POST").status == 501
+        assert client.is_ended()
+    assert calls == []
+
+
+def test_a_request_to_upgrade_without_is_one_like_others(serve_app):
+    with serve_app(hello).tls() as client:
+        answer = client.get("/", b"Connection: Upgrade", b"Upgrade: websocket")
+        assert answer.body == b"hello\n"
+
+
+def test_requests_ahead_of_their_turn_are_answered_in_order(serve_app):
+    with serve_app(echo).tls() as client:
+        client.send(post(b"one") + chunks(b"two", 2) + request() + post(b"four"))
+        answers = [client.answer(method) for method in (b"POST", b"POST", b"GET", b"POST")]
+        assert [answer.body for answer in answers] == [b"one", b"two", b"", b"four"]
+
+
 def test_the_limit_itself_is_taken(serve_app):
     with serve_app(echo, limits=SMALL).tls() as client:
         assert client.send(post(bytes(1000))).answer(b"POST").body == bytes(1000)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from openssl_serve.errors import HttpError
 from openssl_serve.handlers.wsgi.call import App, Call
 from openssl_serve.handlers.wsgi.content import NOTHING, Content, Intake
 from openssl_serve.http1.request import Request
@@ -23,9 +24,11 @@ class Wsgi:
         self._depth = depth
 
     def __call__(self, request: Request) -> Deferred:
-        """Answer *request* later; raises HttpError 400 for a target that has no path."""
+        """Answer *request* later; raises HttpError for one that no app can understand."""
         if not request.target.startswith(b"/"):
             origin_form(request.target)
+        if request.upgrade and request.has_content:
+            raise HttpError(501, "an upgrade together with content is not understood")
         return Deferred(self._begin)
 
     def _begin(self, exchange: "Exchange") -> None:
