@@ -71,6 +71,7 @@ def parse_target(text: str) -> "Path | Upstream | AppName":
         raise UsageError(
             f'"{shorten(text)}" is a file, and a folder is served',
             f"serve the folder it is in: openssl-serve {shorten(str(path.parent))}",
+            *([f"a WSGI app in it: openssl-serve {path.stem}:app"] if path.suffix == ".py" else []),
         )
     if _URL.match(text):
         from openssl_serve.handlers.proxy.upstream import parse_upstream  # noqa: PLC0415

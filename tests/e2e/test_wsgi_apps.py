@@ -217,6 +217,12 @@ class TestRefused:
         assert_refused(finished, 2, "not its file")
         assert finished.hints == ["openssl-serve hello:app"]
 
+    def test_a_file_alone(self, hello: Command) -> None:
+        finished = hello.run("hello.py")
+
+        assert_refused(finished, 2, '"hello.py" is a file')
+        assert "a WSGI app in it: openssl-serve hello:app" in finished.hints
+
     def test_a_port_is_no_app(self, hello: Command) -> None:
         finished = hello.run("localhost:3000")
 

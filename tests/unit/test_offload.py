@@ -1,11 +1,14 @@
 """Threads for what may block, and the way back into the loop."""
 
+import inspect
 import select
 import threading
 import time
 
 import pytest
 
+from openssl_serve.cli.serve import serve
+from openssl_serve.server.limits import Limits
 from openssl_serve.server.offload import CLOSE_S, Pool, Threads
 
 
@@ -158,3 +161,7 @@ def test_the_end_waits_for_what_tidies_up_and_not_for_what_does_not_end():
 
     assert made == ["tidied"]
     assert took < CLOSE_S + 1
+
+
+def test_the_command_line_has_as_many_threads_as_the_api():
+    assert inspect.signature(serve).parameters["threads"].default == Limits().app_threads

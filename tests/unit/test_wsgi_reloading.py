@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 import threading
+import types
 from importlib.machinery import SourceFileLoader
 
 import pytest
@@ -157,3 +158,15 @@ def test_only_apps_are_loaded_late(project):
 def test_a_module_that_there_is_not_is_told_at_once(project):
     with pytest.raises(UsageError, match='no module "watched_absent"'):
         Reloading().late(parse_app_name("watched_absent.inner:app"))
+
+
+def test_no_module_is_imported_by_looking_at_it(project, monkeypatch):
+    class Lazy(types.ModuleType):
+        def __getattr__(self, name):
+            raise AssertionError(name)
+
+    lazy = Lazy("watched_lazy")
+    monkeypatch.setitem(sys.modules, "watched_lazy", lazy)
+    monkeypatch.setitem(sys.modules, "watched_none", None)
+
+    assert str(project / "watched_here.py") in set(module._paths())

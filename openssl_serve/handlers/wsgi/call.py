@@ -182,9 +182,8 @@ class Call:
             raise ClientGoneError("the client has gone")
         else:
             self._outlet = Outlet(self._tell, head.length)
-            self._respond(head, self._outlet.body, head.length)
-            self._is_over = False
             self._left = head.length
+            self._respond(head, self._outlet.body, head.length, is_all=False)
             self._send(data)
 
     def _send_file(self, result: FileWrapper) -> bool:
@@ -219,12 +218,14 @@ class Call:
     def _is_bare(self, head: Head) -> bool:
         return self._exchange.request.method == b"HEAD" or head.status in WITHOUT_CONTENT
 
-    def _respond(self, head: Head, body: bytes | Body, length: int | None) -> None:
+    def _respond(
+        self, head: Head, body: bytes | Body, length: int | None, *, is_all: bool = True
+    ) -> None:
         exchange = self._exchange
         response = Response.relayed(
             head.status, head.lines_for(length), body, length, dated=head.is_dated
         )
-        self._is_sent = self._is_over = True
+        self._is_sent, self._is_over = True, is_all
         self._tell(lambda: exchange.respond(response))
 
     # What it does wrong.

@@ -139,7 +139,8 @@ def _paths() -> Iterator[str]:
     """All files of modules that somebody might edit."""
     # A copy: the app imports more meanwhile.
     for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
+        # Not by the attribute: to ask some modules for one is to have them imported.
+        path = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(path, str) and (
             not path.startswith(_PYTHONS_OWN) or path.startswith(_INSTALLED)
         ):
