@@ -12,9 +12,9 @@ import pytest
 if TYPE_CHECKING:
     import ssl
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from openssl_serve import Certificate, KeyType, LocalCA, RunningServer, ServerOptions
+    from openssl_serve.targets import Target
 
 __all__ = ["CertificateFactory", "ServerFactory"]
 
@@ -33,7 +33,7 @@ class ServerFactory(Protocol):
     """The type of the fixture `openssl_serve_server`."""
 
     def __call__(
-        self, target: "str | Path", *hosts: str, options: "ServerOptions | None" = None
+        self, target: "str | Target", *hosts: str, options: "ServerOptions | None" = None
     ) -> "AbstractContextManager[RunningServer]":
         """Return a server of *target* for a `with` block; see running_server."""
 
@@ -72,14 +72,15 @@ def openssl_serve_client_context(openssl_serve_ca: "LocalCA") -> "ssl.SSLContext
 def openssl_serve_server(openssl_serve_ca: "LocalCA") -> ServerFactory:
     """Makes HTTPS servers, each for a `with` block; `server.url` is where it answers.
 
-    `openssl_serve_server("site")` serves a folder, a URL the server behind it. The certificate is
-    for localhost, 127.0.0.1, ::1, and the hosts that are named after the target.
+    `openssl_serve_server("site")` serves a folder; a WSGI app is served too, and a URL is that of
+    a server behind. The certificate is for localhost, 127.0.0.1, ::1, and the hosts that are named
+    after the target.
     """
     from openssl_serve import running_server  # noqa: PLC0415  for those who ask
     from openssl_serve.certs.profile import LOOPBACK  # noqa: PLC0415
 
     def serve(
-        target: "str | Path", *hosts: str, options: "ServerOptions | None" = None
+        target: "str | Target", *hosts: str, options: "ServerOptions | None" = None
     ) -> "AbstractContextManager[RunningServer]":
         certificate = openssl_serve_ca.issue(*hosts, *LOOPBACK)
         return running_server(target, certificate=certificate, options=options)

@@ -62,6 +62,15 @@ def test_a_server_behind(hello, openssl_serve_server, openssl_serve_client_conte
         assert get(server.url + "hello.txt", openssl_serve_client_context) == b"hello"
 
 
+def test_an_app(openssl_serve_server, openssl_serve_client_context):
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["wsgi.url_scheme"].encode()]
+
+    with openssl_serve_server(app) as server:
+        assert get(server.url, openssl_serve_client_context) == b"https"
+
+
 def test_the_system_does_not_trust_it(site):
     with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
         get(site.url, ssl.create_default_context())
@@ -100,7 +109,7 @@ def test_who_is_who(number, openssl_serve_ca, openssl_serve_certificate, request
         print(worker, openssl_serve_ca.facts.fingerprint, leaf.facts.fingerprint, file=file)
 '''
 
-COUNT = 12
+COUNT = 13
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ SERVERS = {
 # Werkzeug shakes hands where it accepts, gunicorn's usual worker has one client at a time.
 HELD_UP_BY_SILENCE = {"flask_server", "gunicorn_server"}
 
-CLIENTS = ["urllib_client", "requests_client", "httpx_client"]
+CLIENTS = ["urllib_client", "requests_client", "httpx_client", "wsgi_client"]
 
 MANAGE = """
 import sys

@@ -4,9 +4,10 @@ A line that must not pass says so: an ignore that is not needed is an error as w
 """
 
 import ssl
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import assert_type
+from typing import TYPE_CHECKING, assert_type
 
 import pytest
 
@@ -30,6 +31,9 @@ from openssl_serve import (
     serve_until_signal,
 )
 from openssl_serve.pytest_plugin import CertificateFactory, ServerFactory
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 assert_type(openssl_serve.__version__, str)
 
@@ -67,6 +71,11 @@ def authorities(context: ssl.SSLContext) -> None:
     ca.trust("ca.crt")  # type: ignore[arg-type]
 
 
+def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    start_response("204 No Content", [])
+    return []
+
+
 def servers(certificate: Certificate) -> None:
     options = ServerOptions(
         Address("127.0.0.1", 0),
@@ -79,6 +88,8 @@ def servers(certificate: Certificate) -> None:
         assert_type(server.url, str)
         assert_type(server.address, Address)
         assert_type(server.client_context(), ssl.SSLContext)
+    with running_server(Path("site")), running_server(application, certificate=certificate):
+        pass
     with make_server(Path("site"), [certificate], options) as polyglot:
         serve_until_signal(polyglot)
 
