@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,8 @@ class Played:
         self.contents: list = []
         self.is_paused = False
         self.on_gone = None
-        Intake(self, lambda _exchange, content: self.contents.append(content)).begin()
+        played: Any = self
+        Intake(played, lambda _exchange, content: self.contents.append(content)).begin()
 
     def note(self, message):
         self.notes.append(message)
