@@ -112,9 +112,7 @@ def suggest(words: list[str], incomplete: str) -> Answer:
         if equals:
             answer = _values(ctx, _option_named(command, option), value)
             return Answer([(f"{option}={word}", text) for word, text in answer.words], answer.kind)
-        options = [
-            (item.value, item.help or "") for item in command.shell_complete(ctx, incomplete)
-        ]
+        options = _items(command.shell_complete(ctx, incomplete))
         if not words and "--version".startswith(incomplete):
             options.append(("--version", "Show the versions and leave."))
         return Answer(options)

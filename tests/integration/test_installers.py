@@ -103,15 +103,17 @@ def test_uvx(wheel: Path, wheelhouse: Path, tmp_path: Path) -> None:
 
 def test_pip_user(wheel: Path, wheelhouse: Path, tmp_path: Path) -> None:
     """Below ~/.local: the shells and man look there by themselves."""
-    variables = {"PYTHONUSERBASE": str(tmp_path / "local"), "PIP_ROOT_USER_ACTION": "ignore"}
-    if b"break-system-packages" in subprocess.run(
-        [PYTHON, "-m", "pip", "install", "--help"], capture_output=True, check=True
-    ).stdout:  # fmt: skip
+    variables = {
+        "PYTHONUSERBASE": str(tmp_path / "local"),
+        "PIP_ROOT_USER_ACTION": "ignore",
         # Debian asks for it; what is installed is not the system's.
-        variables["PIP_BREAK_SYSTEM_PACKAGES"] = "1"
+        "PIP_BREAK_SYSTEM_PACKAGES": "1",
+    }
+    # Debian's Python has no pip of its own.
     run(
-        PYTHON, "-m", "pip", "install", "--quiet", "--user", "--no-compile", "--no-index",
-        "--ignore-installed", "--no-warn-script-location", "--find-links", wheelhouse, wheel,
+        sys.executable, "-m", "pip", "--python", PYTHON, "install", "--quiet", "--user",
+        "--no-compile", "--no-index", "--ignore-installed", "--no-warn-script-location",
+        "--find-links", wheelhouse, wheel,
         cwd=tmp_path, **variables,
     )  # fmt: skip
 
