@@ -99,9 +99,7 @@ class Accepted:
         self.sock.sendall(data)
         return self
 
-    def answer(
-        self, content: bytes = b"ok", *fields: bytes, status: bytes = b"200 OK"
-    ) -> Self:
+    def answer(self, content: bytes = b"ok", *fields: bytes, status: bytes = b"200 OK") -> Self:
         """Send a response that leaves the connection open; *fields* are whole lines."""
         lines = [b"HTTP/1.1 " + status, *fields, b"Content-Length: %d" % len(content)]
         return self.send(b"\r\n".join([*lines, b"", content]))

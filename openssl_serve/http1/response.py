@@ -100,8 +100,4 @@ class Response:
 
 def _broken(lines: Iterable[bytes]) -> bytes:
     """Return the first of *lines* that is not one line, without what it says."""
-    return next(
-        line.partition(b":")[0]
-        for line in lines
-        if not {*line[:-2]}.isdisjoint(b"\r\n\0")
-    )
+    return next(line.partition(b":")[0] for line in lines if not {*line[:-2]}.isdisjoint(b"\r\n\0"))

@@ -657,5 +657,3 @@ def test_nothing_is_left_of_any_of_this(proxied, upstream):
         assert left == []
     finally:
         gc.enable()
-
-
