@@ -1,5 +1,6 @@
 """What can be served: a folder, a server behind this one, an app; and where (routes)."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -64,10 +65,12 @@ class ContentOptions:
 
 def parse_target(text: str) -> "Path | Upstream | AppName":
     """Read what is to be served: an existing path always wins. Raises UsageError."""
+    # Not Path.is_dir, which raises for what is too long to be a path (a URL may be); and to which
+    # nothing is the current folder, as when a script's variable is not set.
     path = Path(text)
-    if path.is_dir():
+    if os.path.isdir(text):
         return path
-    if path.exists():
+    if os.path.exists(text):
         raise UsageError(
             f'"{shorten(text)}" is a file, and a folder is served',
             f"serve the folder it is in: openssl-serve {shorten(str(path.parent))}",
