@@ -5,12 +5,13 @@ set in man(7), which groff and mandoc both read.
 """
 
 import inspect
+import itertools
 import os
 import re
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from openssl_serve import __doc__ as SUMMARY  # noqa: N812
 from openssl_serve import __version__, errors
-from openssl_serve.cli.app import DEFAULT_COMMAND, ROOMS
+from openssl_serve.cli.app import DEFAULT_COMMAND, ROOMS, SERVING
+from openssl_serve.cli.help import EXAMPLES, described, is_argument, metavar, sections, usage_of
 from openssl_serve.cli.program import commands_named
 
 DESCRIPTION = """
@@ -58,14 +60,6 @@ FILES = {
     "openssl-serve.toml": "Options for the folder that it is in.",
 }
 
-EXAMPLES = {
-    "openssl-serve --cert-host my.dev.local": "Serve this folder as https://my.dev.local:8080/.",
-    "openssl-serve http://127.0.0.1:3000": "Put a server that runs behind HTTPS.",
-    "openssl-serve generate --ca api.dev.local": "Make a certificate, issued by a local CA.",
-    "openssl-serve verify localhost:8080": "Check what a server shows, as openssl sees it.",
-    "openssl-serve renew --check && openssl-serve renew": "Renew what is due, from cron.",
-}
-
 
 def page() -> str:
     """The whole page."""
@@ -81,9 +75,17 @@ def page() -> str:
         ".SH DESCRIPTION",
         *_paragraphs(DESCRIPTION),
         ".SH OPTIONS",
-        *_parameters(serve),
+        *_arguments(serve),
+        *(
+            line
+            for heading, options in sections(serve, serve.params)
+            for line in (f".SS {escaped(heading)}", *_parameters(options))
+        ),
         *_definitions(
-            {"--help": "Show the options and leave.", "--version": "Show the versions and leave."}
+            {
+                "--help, -h": "Show the options, and leave.",
+                "--version": "Show the versions, and leave.",
+            }
         ),
         ".SH COMMANDS",
         *(line for command in commands.values() for line in _command(command)),
@@ -99,7 +101,7 @@ def page() -> str:
         ".SH EXIT STATUS",
         *_definitions({str(code): words for code, words in _exit_codes()}),
         ".SH EXAMPLES",
-        *_definitions(EXAMPLES),
+        *_definitions(dict(itertools.chain(*EXAMPLES.values()))),
         ".SH SEE ALSO",
         ".BR openssl (1),",
         ".BR curl (1)",
@@ -154,39 +156,37 @@ def _definitions(entries: dict[str, str]) -> Iterator[str]:
 
 def _synopsis(command: Any, name: str | None = None) -> Iterator[str]:
     words = [f"\\fBopenssl\\-serve {name or command.name}\\fR"]
-    if any(param.param_type_name == "option" for param in command.params):
+    if not all(map(is_argument, command.params)):
         words.append("[\\fIOPTIONS\\fR]")
-    for param in command.params:
-        if param.param_type_name == "argument":
-            metavar = _metavar(param)
-            optional = not param.required and not metavar.startswith("[")
-            words.append(f"[\\fI{metavar}\\fR]" if optional else f"\\fI{metavar}\\fR")
+    for argument in filter(is_argument, command.params):
+        term = f"\\fI{typed(metavar(argument))}\\fR"
+        is_left_out = usage_of(argument) != metavar(argument)
+        words.append(f"[{term}]" if is_left_out else term)
     yield " ".join(words)
-
-
-def _metavar(param: Any) -> str:
-    return typed(param.metavar or param.name.upper())
 
 
 def _command(command: Any) -> Iterator[str]:
     yield f".SS {typed(command.name)}"
     yield from _filled(" ".join(command.help.split()))
-    yield from _parameters(command)
+    yield from _arguments(command)
+    for heading, options in sections(command, command.params):
+        if command.name in SERVING:
+            yield from (".PP", f"{escaped(heading)}:")
+        yield from _parameters(options)
 
 
-def _parameters(command: Any) -> Iterator[str]:
-    """Every argument and option of *command* with its help."""
-    for param in command.params:
-        if param.hidden or not param.help:
-            continue
-        if param.param_type_name == "argument":
-            term = f"\\fI{_metavar(param)}\\fR"
-        else:
-            term = ", ".join(f"\\fB{typed(name)}\\fR" for name in param.opts)
-            term += f" \\fI{typed(param.metavar)}\\fR" if param.metavar else ""
-        default = param.default if param.show_default and param.default not in (None, False) else ""
-        words = f"{param.help} [default: {default}]" if default else param.help
-        yield from (".TP", term, *_filled(" ".join(words.split())))
+def _arguments(command: Any) -> Iterator[str]:
+    return _parameters(filter(is_argument, command.params))
+
+
+def _parameters(params: Iterable[Any]) -> Iterator[str]:
+    """Every one of *params* with its help."""
+    for param in params:
+        term = f"\\fI{typed(metavar(param))}\\fR"
+        if not is_argument(param):
+            names = ", ".join(f"\\fB{typed(name)}\\fR" for name in param.opts)
+            term = f"{names} {term}" if metavar(param) else names
+        yield from (".TP", term, *_filled(" ".join(described(param).split())))
 
 
 def _exit_codes() -> Iterator[tuple[int, str]]:

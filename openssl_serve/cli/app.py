@@ -30,6 +30,9 @@ ROOMS = {
 SERVING = ("serve", "run")
 """The commands that serve: they have nearly all options in common."""
 
+HELP = ["--help", "-h"]
+"""What asks for help, of the program and of each command."""
+
 COMPLETION_VARIABLE = "_OPENSSL_SERVE_COMPLETE"
 """Set by a shell that asks what can follow."""
 
@@ -51,7 +54,7 @@ def complete(arguments: list[str]) -> tuple[list[str], list[str]]:
     first = arguments[0] if arguments else DEFAULT_COMMAND
     if first == "--version":
         return arguments, [DEFAULT_COMMAND]
-    if first == "--help":
+    if first in HELP:
         return arguments, list(ROOMS)
     for room, commands in ROOMS.items():
         if first in commands:

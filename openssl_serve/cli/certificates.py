@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openssl_serve.openssl.binary import Openssl
 
 HOSTS = Annotated[list[str] | None, typer.Argument(metavar="[HOST]...", help="Names or addresses.")]
-KEY_TYPE_HELP = "p256, p384, rsa2048, rsa3072, rsa4096 or ed25519.  [default: p256]"
+KEY_TYPE_HELP = "The key: p256, p384, rsa2048, rsa3072, rsa4096 or ed25519.  [default: p256]"
 
 
 def register(app: typer.Typer) -> None:

@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 def completion(
     shell: Annotated[
-        str | None, typer.Argument(help="bash, zsh or fish.  [default: by $SHELL]")
+        str | None, typer.Argument(help="The shell: bash, zsh or fish.  [default: by $SHELL]")
     ] = None,
 ) -> None:
     """Print the completion script for SHELL: `eval "$(openssl-serve completion bash)"`."""
@@ -114,7 +114,7 @@ def suggest(words: list[str], incomplete: str) -> Answer:
             return Answer([(f"{option}={word}", text) for word, text in answer.words], answer.kind)
         options = _items(command.shell_complete(ctx, incomplete))
         if not words and "--version".startswith(incomplete):
-            options.append(("--version", "Show the versions and leave."))
+            options.append(("--version", "Show the versions, and leave."))
         return Answer(options)
     param = _option_named(command, words[-1]) if words and "--" not in words else None
     if param is None or param.is_flag:

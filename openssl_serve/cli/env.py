@@ -24,9 +24,7 @@ class Shell(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    app.command("env", help='Print variables that have programs trust what is kept: eval "$(…)".')(
-        env
-    )
+    app.command("env", help="Print variables that have programs trust what is kept.")(env)
 
 
 def env(

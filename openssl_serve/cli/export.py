@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
 def export(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     host: Annotated[str, typer.Argument(help="A kept host.")] = "localhost",
-    form: Annotated[str, typer.Option("--format", metavar="FORM", help=f"{FORMS}.")] = "pem",
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORM", help=f"What to write: {FORMS}.")
+    ] = "pem",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to; else stdout.")
     ] = None,
@@ -39,9 +41,12 @@ def export(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     upstream: Annotated[
         str, typer.Option("--upstream", metavar="HOST:PORT", help="What a web server fronts.")
     ] = "127.0.0.1:3000",
-    port: Annotated[int, typer.Option("--port", help="Its HTTPS port.", min=1, max=65535)] = 443,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", help="Its HTTPS port.", min=1, max=65535)
+    ] = 443,
     http_port: Annotated[
-        int, typer.Option("--http-port", help="Its HTTP port.", min=1, max=65535)
+        int,
+        typer.Option("--http-port", metavar="PORT", help="Its HTTP port.", min=1, max=65535),
     ] = 80,
     explain: inspection.EXPLAIN = False,
     openssl: inspection.OPENSSL = None,

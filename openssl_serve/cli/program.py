@@ -1,16 +1,32 @@
 """The commands, put together for the command line's parser."""
 
 import importlib
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from openssl_serve.cli import config
-from openssl_serve.cli.app import DEFAULT_COMMAND, ROOMS
+from openssl_serve.cli import config, render
+from openssl_serve.cli.app import HELP, ROOMS
 from openssl_serve.cli.version import tell
 from openssl_serve.errors import UsageError
+
+
+class Command(TyperCommand):
+    """One command."""
+
+    def get_help(self, ctx: Any) -> str:
+        """Return what --help prints."""
+        from openssl_serve.cli import help as pages  # noqa: PLC0415  for --help alone
+
+        ctx.color = render.wants_colour(sys.stdout)
+        return pages.of_command(self, ctx)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return --help, in our words."""
+        return _in_our_words(super().get_help_option(ctx))
 
 
 class Program(TyperGroup):
@@ -34,18 +50,38 @@ class Program(TyperGroup):
                 error.add_note(hint)
             raise
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options of serve, then the program's own and the commands."""
-        self.commands[DEFAULT_COMMAND].format_options(ctx, formatter)
-        super().format_options(ctx, formatter)
+    def get_help(self, ctx: Any) -> str:
+        """Return what --help prints."""
+        from openssl_serve.cli import help as pages  # noqa: PLC0415  for --help alone
+
+        ctx.color = render.wants_colour(sys.stdout)
+        return pages.of_program(self, ctx)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return --help, in our words."""
+        return _in_our_words(super().get_help_option(ctx))
+
+
+def _in_our_words(option: Any) -> Any:
+    option.help = "Show this, and leave."
+    return option
+
+
+class Commands(typer.Typer):
+    """Where the rooms register their commands."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Any:
+        """Take a command in, as one of ours."""
+        return super().command(name, cls=Command, **settings)
 
 
 def make_app(rooms: Iterable[str]) -> typer.Typer:
     """Build the program with the commands of *rooms*."""
-    app = typer.Typer(
+    app = Commands(
         cls=Program,
-        help="HTTPS for a folder in one command, with the openssl already on the machine.\n\n"
-        "openssl-serve [serve] [TARGET] [OPTIONS] serves TARGET (default: this folder).",
+        help="HTTPS for a folder, a local server or a WSGI app in one command, with the openssl "
+        "already on the machine.",
+        context_settings={"help_option_names": HELP},
         add_completion=False,
         no_args_is_help=False,
         # rich costs 50 ms to import, at every --help and usage error.
@@ -68,7 +104,7 @@ def commands_named(names: Iterable[str]) -> list[Any]:
 def _options(
     version: bool = typer.Option(
         False, "--version", is_eager=True, callback=lambda value: _version(asked=value),
-        help="Show the versions and leave.",
+        help="Show the versions, and leave.",
     ),
 ) -> None:  # fmt: skip
     _ = version

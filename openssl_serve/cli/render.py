@@ -100,6 +100,11 @@ def paint(text: str, colour: str) -> str:
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if wants_colour(sys.stdout) else text
 
 
+def heading(text: str) -> str:
+    """*text* in bold when stdout wants colours."""
+    return f"\x1b[1m{text}\x1b[0m" if wants_colour(sys.stdout) else text
+
+
 @contextmanager
 def progress(doing: str) -> Iterator[None]:
     """Say on a terminal what is being done (`making a key`) for as long as the block takes.
