@@ -19,7 +19,9 @@ MAX_TARGET_LENGTH = 8192
 """Bytes; RFC 9112 section 3 asks for at least 8000."""
 
 MAX_HEAD_LENGTH = 32_768
-"""Bytes of request line and fields beyond the first read, as nginx (4 times 8 KiB) has it."""
+"""Bytes of request line and fields beyond the first read, as nginx (4 times 8 KiB) has it; and of
+what is neither head nor content: the extensions of a chunk, trailers. httptools collects a field
+by adding to it, so that one without an end takes not only memory, but time by its square."""
 
 MAX_FIELDS = 100
 """As Apache, which has the smallest count of the common servers; a browser sends about 20."""
@@ -98,7 +100,7 @@ class RequestParser:
     """
 
     __slots__ = (
-        "_fields", "_is_over", "_llhttp", "_open_head", "_peer", "_request", "_target",
+        "_fields", "_is_over", "_llhttp", "_open", "_peer", "_request", "_target",
         "begun", "discarded", "in_head", "ready", "refusal", "rest",
     )  # fmt: skip
 
@@ -108,7 +110,8 @@ class RequestParser:
         self._target = b""
         self._fields = _NO_FIELDS
         self._request: Request | None = None
-        self._open_head = 0
+        # Bytes of the reads since a head, or something of the content, was last complete.
+        self._open = 0
         self._is_over = False
         self.begun = 0
         """How many requests have begun."""
@@ -129,10 +132,7 @@ class RequestParser:
             if self.rest is not None:
                 self.rest += data
             return
-        if self.in_head:
-            self._open_head += len(data)
-        else:
-            self._open_head = 0
+        self._open += len(data)
         try:
             llhttp.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -144,8 +144,11 @@ class RequestParser:
         if self.in_head and self.refusal is None:
             if len(self._target) > MAX_TARGET_LENGTH:
                 self._refuse(HttpError(414, "the target is too long"))
-            elif self._open_head > MAX_HEAD_LENGTH or len(self._fields) > MAX_FIELDS:
+            elif self._open > MAX_HEAD_LENGTH or len(self._fields) > MAX_FIELDS:
                 self._refuse(HttpError(431, "the fields are too large"))
+        elif self._open > MAX_HEAD_LENGTH and self._request is not None:
+            self._llhttp = None
+            self._end_malformed(HttpError(431, "the fields are too large"))
 
     def _end_malformed(self, error: HttpError) -> None:
         """End a stream that is no longer HTTP, with *error* if there is a request to answer."""
@@ -184,6 +187,7 @@ class RequestParser:
         self._fields = []
         self.begun += 1
         self.in_head = True
+        self._open = 0
 
     def on_url(self, part: bytes) -> None:
         self._target += part
@@ -196,7 +200,7 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         self.in_head = False
-        self.discarded = 0
+        self._open = self.discarded = 0
         llhttp = self._llhttp
         if llhttp is None or self.refusal is not None:
             return
@@ -210,6 +214,7 @@ class RequestParser:
             self.ready.append(request)
 
     def on_body(self, part: bytes) -> None:
+        self._open = 0
         request = self._request
         if request is None or request.unwanted:
             self.discarded += len(part)

@@ -9,7 +9,8 @@ import re
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 MAX_HEAD_LENGTH = 65_536
-"""Bytes of status line and fields, give or take one read: four times what Node allows."""
+"""Bytes of status line and fields, give or take one read: four times what Node allows. And of what
+is neither head nor content: the extensions of a chunk, trailers (see request.MAX_HEAD_LENGTH)."""
 
 MAX_INTERIM = 16
 """Interim responses to one request; a server sends one or two (100, 103)."""
@@ -45,7 +46,7 @@ class ResponseParser:
     """
 
     __slots__ = (
-        "_fields", "_is_used_up", "_llhttp", "_reason",
+        "_fields", "_is_used_up", "_llhttp", "_open", "_reason",
         "bodiless", "complete", "fault", "head", "interim", "parts", "received", "rest", "surplus",
     )  # fmt: skip
 
@@ -70,6 +71,8 @@ class ResponseParser:
         """Whether the response has no content, whatever its fields say (RFC 9110 6.4.1)."""
         self.received = 0
         """Bytes that have arrived since."""
+        # Bytes of the reads since there was something of the content.
+        self._open = 0
         self.parts: list[bytes] = []
         """Content that has arrived, to be taken out."""
         self._fields: list[Field] = []
@@ -86,6 +89,7 @@ class ResponseParser:
             is_tls = data[:1] in (b"\x15", b"\x16")
             self.fault = "speaks TLS: its URL is https" if is_tls else "does not speak HTTP"
         self.received += len(data)
+        self._open += len(data)
         if self.fault is not None:
             return
         try:
@@ -97,7 +101,7 @@ class ResponseParser:
                 self.surplus = True
             else:
                 self.fault = self.fault or f"sent a malformed response: {error}"
-        if self.head is None and self.received > MAX_HEAD_LENGTH:
+        if self._open > MAX_HEAD_LENGTH and not self.complete:
             self.fault = self.fault or "sent too large fields"
 
     def end(self, *, broken: bool = False) -> None:
@@ -151,6 +155,7 @@ class ResponseParser:
         else:
             self._frame(head, version)
             self.head = head
+            self._open = 0
 
     def _interim(self, head: ResponseHead) -> None:
         self.interim.append(head)
@@ -184,6 +189,7 @@ class ResponseParser:
             head.until_close = self._is_used_up = True
 
     def on_body(self, part: bytes) -> None:
+        self._open = 0
         if self.complete:
             self.surplus = True
         else:

@@ -185,6 +185,39 @@ def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(endless, si
     assert parser.refusal.status in (400, 431)
 
 
+@pytest.mark.parametrize("begun", [b"0\r\nA: ", b"0\r\nA", b"0\r\n", b"5\r\nhello\r\n1;", b"1;a="])
+@pytest.mark.parametrize("size", [1000, 16384])
+@pytest.mark.parametrize("unwanted", [True, False])
+def test_nor_is_what_goes_with_content_without_an_end(begun, size, unwanted):
+    """One that grows by pieces is copied for each of them: 24 MB kept the loop for 9 seconds."""
+    more = b"b: c\r\n" * 3000 if begun == b"0\r\n" else b"b" * size
+    parser = parse(CHUNKED)
+    request = parser.ready.pop()
+    request.unwanted = unwanted
+    parser.feed(begun)
+    fed = 0
+    while parser.refusal is None:
+        parser.feed(more[fed % 6 :][:size])
+        fed += size
+        assert fed < MAX_HEAD_LENGTH + 2 * size
+
+    assert parser.refusal.status == 431
+    assert parser.stopped
+    assert not request.complete
+
+
+def test_a_long_head_is_not_held_against_what_follows_it():
+    head = GET.replace(b"GET", b"POST") + b"Content-Length: 3\r\nA: " + b"b" * 45_000
+    parser = parse(head, 16384)
+    parser.feed(b"\r\n\r\n")
+    assert parser.refusal is None
+    parser.feed(b"abc" + GET)
+    assert parser.refusal is None
+    parser.feed(b"\r\n")
+
+    assert [request.method for request in parser.ready] == [b"POST", b"GET"]
+
+
 def test_empty_lines_begin_no_request():
     parser = parse(b"\r\n" * 50)
 

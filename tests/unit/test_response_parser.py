@@ -317,6 +317,28 @@ def test_nor_is_a_status_line_without_end():
     assert parsed(b"HTTP/1.1 200 " + b"y" * (MAX_HEAD_LENGTH + 1)).fault == "sent too large fields"
 
 
+@pytest.mark.parametrize("begun", [b"0\r\nX: ", b"0\r\nX", b"1;", b"2\r\nok\r\n1;x="])
+def test_nor_is_what_goes_with_content_without_end(begun):
+    parser = parsed(response(b"Transfer-Encoding: chunked", content=begun))
+    for _ in range(MAX_HEAD_LENGTH // 1024):
+        parser.feed(b"y" * 1024)
+    assert parser.fault is None
+    parser.feed(b"y" * 1024)
+
+    assert parser.fault == "sent too large fields"
+    assert not parser.complete
+
+
+def test_much_content_is_no_large_field():
+    parser = parsed(response(b"Transfer-Encoding: chunked", content=b""))
+    for _ in range(3):
+        parser.feed(b"ffff\r\n" + bytes(0xFFFF) + b"\r\n")
+    parser.feed(b"0\r\nX: y\r\n\r\n")
+
+    assert parser.complete
+    assert parser.fault is None
+
+
 def test_a_parser_can_be_used_again():
     parser = parsed(OK)
     for method, lines in ((b"HEAD", b""), (b"GET", b"ok"), (b"HEAD", b""), (b"GET", b"ok")):
