@@ -11,7 +11,7 @@ import pytest
 from server_fixtures import eventually
 
 from e2e.clients import curl, trusting
-from e2e.command import INSTALLED, assert_refused
+from e2e.command import DEADLINE_S, INSTALLED, assert_refused
 from e2e.session import alive
 
 BIN = Path(sys.executable).parent
@@ -64,7 +64,7 @@ def fetch(command, running, path="/"):
         answers.append(curl(url, *trusting(command.cert, running.port)))
         return answers[-1].status != 502
 
-    eventually(answered, "an answer", 20)
+    eventually(answered, "an answer", DEADLINE_S)
     return answers[-1]
 
 
@@ -176,7 +176,7 @@ os.rename("pids", "family")
 def family(command):
     """The processes that the command has become."""
     path = command.site / "family"
-    eventually(path.exists)
+    eventually(path.exists, timeout_s=DEADLINE_S)
     return [int(word) for word in path.read_text().split()]
 
 
@@ -217,7 +217,7 @@ def test_the_command_is_told_once_and_may_take_its_time(command, run):
         "while :; do sleep 0.02; done",
     )  # fmt: skip
     log = command.site / "log"
-    eventually(log.exists)
+    eventually(log.exists, timeout_s=DEADLINE_S)
 
     assert running.end(signal.SIGTERM) == 9
     assert log.read_text() == "up\ntold\n"

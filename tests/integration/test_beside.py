@@ -18,6 +18,9 @@ from openssl_serve.child.command import Command
 from openssl_serve.child.sockets import free_address
 from openssl_serve.errors import CommandError
 
+DEADLINE_S = 20.0
+"""For a program to start on a machine with much else to do."""
+
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
 LISTENER = """
@@ -100,7 +103,7 @@ def beside(root, pair):
 
 
 def appeared(name):
-    eventually(Path(name).exists, name)
+    eventually(Path(name).exists, name, DEADLINE_S)
 
 
 def me(number):
@@ -264,7 +267,7 @@ def test_a_fault_of_ours_ends_the_command_too(beside, monkeypatch):
 
 
 def until_found(beside, *places):
-    eventually(lambda: beside.found == list(places), f"{beside.found}", 10)
+    eventually(lambda: beside.found == list(places), "", DEADLINE_S)
     Path("enough").touch()
 
 
@@ -282,7 +285,7 @@ def test_another_port_is_found_and_said(beside):
     given = free_address()
 
     def find():
-        eventually(lambda: beside.found)
+        eventually(lambda: beside.found, "", DEADLINE_S)
         until_found(beside, api.Address("127.0.0.1", int(Path("port").read_text())))
 
     beside(sys.executable, "-c", LISTENER, "0", address=given, meanwhile=find)
