@@ -124,9 +124,9 @@ class LocalCA:
         """Return variables by which other programs trust this CA, beside what they trust already.
 
         SSL_CERT_FILE for OpenSSL (Python among others) and Go, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE,
-        NODE_EXTRA_CA_CERTS, PIP_CERT; the files that they name are in the folder of the CA.
-        *environ* is what a program would have without them (None: this process's own environment).
-        Raises StoreError when they cannot be written.
+        NODE_EXTRA_CA_CERTS, PIP_CERT, GIT_SSL_CAINFO; the files that they name are in the folder of
+        the CA. *environ* is what a program would have without them (None: this process's own
+        environment). Raises StoreError when they cannot be written.
         """
         from openssl_serve.certs.bundle import trust_variables  # noqa: PLC0415  seldom wanted
 

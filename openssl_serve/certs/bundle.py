@@ -20,8 +20,10 @@ from openssl_serve.certs.store import Store
 from openssl_serve.errors import OpensslError
 from openssl_serve.openssl.binary import Openssl
 
-REPLACING = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
-"""Read by OpenSSL (Python, Ruby, PHP, …) and Go; by requests; by curl; by pip."""
+REPLACING = (
+    "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO",
+)  # fmt: skip
+"""Read by OpenSSL (Python, Ruby, PHP, …) and Go; by requests; by curl; by pip; by git."""
 
 ADDING = "NODE_EXTRA_CA_CERTS"
 """Node.js trusts what this names beside its own."""
