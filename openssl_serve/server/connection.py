@@ -125,9 +125,12 @@ class Connection(Participant):
             begun, was_idle = parser.begun, parser.is_idle
             parser.feed(data)
             self._answer_ready(parser)
+            if self.state is not State.READING:
+                # Also of a head that has begun: its time comes when it is its turn.
+                return
             if parser.in_head and parser.begun != begun:
                 self.deadline = self._server.now + self._server.limits.head_timeout_s
-            elif parser.is_idle and not was_idle and self.state is State.READING:
+            elif parser.is_idle and not was_idle:
                 # The end of a body that was not wanted.
                 self._be_idle()
             if not self._transport.has_decrypted():
@@ -489,8 +492,11 @@ class Connection(Participant):
         parser = self._parser
         assert parser is not None
         self._answer_ready(parser)
-        if self.state is State.READING and self._transport.has_decrypted():
-            self._read()
+        if self.state is State.READING:
+            if parser.in_head:
+                self.deadline = self._server.now + self._server.limits.head_timeout_s
+            if self._transport.has_decrypted():
+                self._read()
 
     # The end.
 

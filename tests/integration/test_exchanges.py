@@ -1,0 +1,92 @@
+"""Responses that come later: whose time it is meanwhile, and what else comes over the connection."""
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from server_fixtures import TIMEOUT_S, eventually, request
+
+from openssl_serve.http1.bodies import StreamBody
+from openssl_serve.http1.response import Response
+from openssl_serve.server.connection import Connection
+from openssl_serve.server.handling import Deferred, Offload
+from openssl_serve.server.limits import Limits
+
+HEAD_S = replace(Limits(), head_timeout_s=0.2)
+
+
+class Later:
+    """A handler whose responses are the test's to give."""
+
+    def __init__(self):
+        self.exchanges = []
+        self.may_work = threading.Event()
+        self.stream = StreamBody()
+
+    def __call__(self, asked):
+        if asked.target == b"/deferred":
+            return Deferred(self.exchanges.append)
+        if asked.target == b"/offload":
+            return Offload(self._work)
+        if asked.target == b"/stream":
+            return Response(200, (), self.stream)
+        return Response(200, (), b"at once")
+
+    def _work(self):
+        assert self.may_work.wait(TIMEOUT_S)
+        return Response(200, (), b"later")
+
+    def answer(self, running):
+        """Give what has been asked for."""
+        self.may_work.set()
+        running.in_loop(self.stream.end)
+        for exchange in self.exchanges:
+            running.in_loop(lambda each=exchange: each.respond(Response(200, (), b"later")))
+
+
+@pytest.fixture
+def later():
+    return Later()
+
+
+@pytest.fixture
+def running(serve, later):
+    return serve(secure=later, plain=later, limits=HEAD_S)
+
+
+def half_read(running):
+    """The connection of the one client, when it has read half a head."""
+    found = []
+
+    def look():
+        everybody = running.server.connections.values()
+        found[:] = [each for each in everybody if type(each) is Connection and each.in_head]
+
+    eventually(lambda: running.in_loop(look) or found)
+    return found[0]
+
+
+@pytest.mark.parametrize("target", ["/deferred", "/offload", "/stream"])
+def test_half_a_head_ahead_of_its_turn_takes_no_time_from_the_response(running, later, target):
+    with running.plain() as client:
+        client.send(request(target) + request()[:10])
+        assert half_read(running).deadline > time.monotonic() + 1
+
+        later.answer(running)
+        assert client.answer().status == 200
+        client.send(request()[10:])
+        assert client.answer().body == b"at once"
+
+
+@pytest.mark.parametrize("target", ["/deferred", "/offload", "/stream"])
+def test_it_has_its_own_time_when_it_is_its_turn(running, later, target):
+    with running.plain() as client:
+        client.send(request(target) + request()[:10])
+        half_read(running)
+        later.answer(running)
+        assert client.answer().status == 200
+        answered = time.monotonic()
+
+        assert client.answer().status == 408
+        assert time.monotonic() - answered < 1.5
