@@ -3,7 +3,7 @@
 import requests
 
 
-def test_hello(tmp_path, openssl_serve_ca, openssl_serve_server):
+def test_greeting(tmp_path, openssl_serve_ca, openssl_serve_server):
     (tmp_path / "hello.txt").write_text("hello")
 
     with openssl_serve_server(tmp_path, "my.test") as server:
