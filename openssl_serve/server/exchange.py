@@ -21,8 +21,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_connection", "_finish", "_on_data", "_on_end", "is_paused", "is_receiving", "on_gone",
-        "request", "server",
+        "_awaited", "_connection", "_finish", "_on_data", "_on_end", "is_paused", "is_receiving",
+        "on_gone", "request", "server",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +35,11 @@ class Exchange:
         self.server = server
         """Whose loop this is in."""
         self.request = request
+        # Whether the client waits for a word before it sends content (RFC 9110 section 10.1.1).
+        self._awaited = (
+            request.version == "1.1"
+            and request.values.get(b"expect", b"").lower() == b"100-continue"
+        )
         self._connection = connection
         self._finish = finish
         self._on_data: Callable[[bytes], None] = _drop
@@ -70,12 +75,8 @@ class Exchange:
             self._connection.content_ended()
             on_end, self._on_data, self._on_end = self._on_end, _drop, _nothing
             on_end()
-        elif self.is_receiving and not self.is_paused and (arrived or not self._is_awaited()):
+        elif self.is_receiving and not self.is_paused and (arrived or not self._awaited):
             self._connection.content_came()
-
-    def _is_awaited(self) -> bool:
-        """Whether the client may wait for a word before it sends content (RFC 9110 10.1.1)."""
-        return self.request.version == "1.1" and b"expect" in self.request.values
 
     def pause(self) -> None:
         """Have no more content until `resume`; what has been read already still comes."""
@@ -98,8 +99,10 @@ class Exchange:
 
     def interim(self, head: bytes) -> None:
         """Send an interim response (RFC 9110 section 15.2), all of it being *head*."""
+        if head.startswith(b"HTTP/1.1 100"):
+            self._awaited = False
         self._connection.send_interim(head)
-        if self.is_receiving and not self.is_paused:
+        if self.is_receiving and not self.is_paused and not self._awaited:
             self._connection.content_came()
 
     def respond(self, response: Response) -> None:

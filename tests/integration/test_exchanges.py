@@ -9,11 +9,12 @@ from server_fixtures import TIMEOUT_S, eventually, request
 
 from openssl_serve.http1.bodies import StreamBody
 from openssl_serve.http1.response import Response
-from openssl_serve.server.connection import Connection
+from openssl_serve.server.connection import Connection, State
 from openssl_serve.server.handling import Deferred, Offload
 from openssl_serve.server.limits import Limits
 
 HEAD_S = replace(Limits(), head_timeout_s=0.2)
+BODY_S = replace(Limits(), body_timeout_s=0.2)
 
 
 class Later:
@@ -55,16 +56,20 @@ def running(serve, later):
     return serve(secure=later, plain=later, limits=HEAD_S)
 
 
-def half_read(running):
-    """The connection of the one client, when it has read half a head."""
+def connection(running, condition):
+    """The connection of the one client, when *condition* holds of it."""
     found = []
 
     def look():
         everybody = running.server.connections.values()
-        found[:] = [each for each in everybody if type(each) is Connection and each.in_head]
+        found[:] = [each for each in everybody if type(each) is Connection and condition(each)]
 
     eventually(lambda: running.in_loop(look) or found)
     return found[0]
+
+
+def half_read(running):
+    return connection(running, lambda each: each.in_head)
 
 
 @pytest.mark.parametrize("target", ["/deferred", "/offload", "/stream"])
@@ -90,3 +95,49 @@ def test_it_has_its_own_time_when_it_is_its_turn(running, later, target):
 
         assert client.answer().status == 408
         assert time.monotonic() - answered < 1.5
+
+
+# Content that a client may wait to be asked for.
+
+
+def expecting(value=b"100-continue"):
+    return request("/", b"Content-Length: 5", b"Expect: " + value, method=b"POST")
+
+
+def awaiting(*interim):
+    """A handler that says *interim* and then waits for content."""
+
+    def begin(exchange):
+        for head in interim:
+            exchange.interim(head)
+        exchange.receive(lambda _data: None, lambda: exchange.respond(Response(200, (), b"thanks")))
+
+    return lambda _asked: Deferred(begin)
+
+
+CONTINUE, HINTS = b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"
+
+
+def test_who_was_asked_for_content_and_sends_none_is_given_up(serve):
+    handler = awaiting(CONTINUE)
+    with serve(secure=handler, plain=handler, limits=BODY_S).plain() as client:
+        assert client.send(expecting()).answer().status == 408
+        assert client.interim == [100]
+        assert client.is_ended()
+
+
+def test_so_is_who_waits_for_what_nobody_says(serve):
+    handler = awaiting()
+    with serve(secure=handler, plain=handler, limits=BODY_S).plain() as client:
+        assert client.send(expecting(b"something-else")).answer().status == 408
+
+
+@pytest.mark.parametrize("interim", [(), (HINTS,)])
+def test_who_was_not_asked_yet_is_not_hurried(serve, interim):
+    handler = awaiting(*interim)
+    running = serve(secure=handler, plain=handler, limits=BODY_S)
+    with running.plain() as client:
+        client.send(expecting())
+        asked = connection(running, lambda each: each.state is State.WORKING)
+        assert asked.deadline == float("inf")
+        assert client.send(b"hello").answer().body == b"thanks"
