@@ -94,6 +94,8 @@ class ServerOptions:
     log_format: LogFormat = LogFormat.TEXT
     log_colour: bool = False
     """Whether the text format colours statuses, for a terminal."""
+    verbose: bool = False
+    """Whether the log tells of handshakes and upstream connections too."""
     limits: Limits = field(default_factory=Limits)
     openssl: str | None = None
     """The program that renews a kept certificate which comes due; None for the first in PATH."""
@@ -115,12 +117,14 @@ def ensure_certificate(
     days: int = DEFAULT_DAYS,
     key_type: KeyType | None = None,
     openssl: str | None = None,
+    tell: Callable[[str], object] | None = None,
 ) -> Certificate:
     """Return a good certificate for *hosts* (none: localhost) and this machine's loopback names.
 
     The one kept in *folder* (the user's data folder) if it will do, else a new one, valid for
     *days* and made by the program *openssl* (the first in PATH). Issued by the local CA of the
-    folder if it has one, else self-signed. *key_type* None is what is kept, or P-256.
+    folder if it has one, else self-signed. *key_type* None is what is kept, or P-256. *tell* gets
+    a line for each time that openssl is run.
 
     Raises UsageError for what no client would accept, StoreError when the folder cannot be used,
     OpensslError when a new one is needed and cannot be made.
@@ -136,7 +140,7 @@ def ensure_certificate(
     """
     profile = CertificateProfile.for_server(hosts, days=days, key_type=key_type)
     where = Path(folder).absolute() if folder else data_folder()
-    return Store(where).ensure(profile, openssl=Openssl(openssl))
+    return Store(where).ensure(profile, openssl=Openssl(openssl, tell))
 
 
 def load_certificate(
@@ -174,7 +178,9 @@ def make_server(
     certificates = certificate if isinstance(certificate, Sequence) else [certificate]
     # The key in use is never served, whatever its name and wherever it is linked from.
     keys = tuple(each.key_path for each in certificates)
-    log = AccessLog(write_log, options.log_format, colour=options.log_colour)
+    log = AccessLog(
+        write_log, options.log_format, colour=options.log_colour, verbose=options.verbose
+    )
     named = itertools.chain.from_iterable(map(_hosts_of, certificates))
     routed = (route.host for route in options.routes if route.host is not None)
     authorities = Authorities((*named, *options.allow_hosts, *routed))

@@ -302,6 +302,7 @@ def serve(root: Path, pair: Pair) -> Iterator[Serve]:
             proxy: Any = None,
             routes: Sequence[Any] = (),
             address: api.Address = api.Address("127.0.0.1", 0),  # noqa: B008  a tuple
+            verbose: bool = False,
             **handlers: Any,
         ) -> Running:
             lines: list[str] = []
@@ -316,6 +317,7 @@ def serve(root: Path, pair: Pair) -> Iterator[Serve]:
                 decorations=decorations or api.Decorations(),
                 auth=auth,
                 log_format=log_format,
+                verbose=verbose,
                 limits=limits or Limits(),
             )
             server = stack.enter_context(

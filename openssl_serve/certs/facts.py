@@ -108,14 +108,19 @@ class CertificateFacts(NamedTuple):
         """Whether its time is over. The last second counts as valid (RFC 5280, 4.1.2.5)."""
         return now > self.not_after
 
-    def due(self, now: dt.datetime) -> bool:
-        """Whether to renew it: in the last third of its life, at most 30 days.
+    @property
+    def due_from(self) -> dt.datetime:
+        """When to renew it: in the last third of its life, at most 30 days.
 
         The smaller of both: a third of 397 days would bring people a new fingerprint months
         too early, and a certificate for 14 days would be due from its first.
         """
         life = self.not_after - self.not_before
-        return now > self.not_after - min(life / 3, dt.timedelta(days=DUE_DAYS))
+        return self.not_after - min(life / 3, dt.timedelta(days=DUE_DAYS))
+
+    def due(self, now: dt.datetime) -> bool:
+        """Whether to renew it; from `due_from` on."""
+        return now > self.due_from
 
 
 def read_facts(data: bytes) -> CertificateFacts:

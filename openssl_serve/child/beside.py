@@ -63,6 +63,8 @@ def _search(
     def moved(place: Address) -> None:
         if place.port != given.port:
             server.log.note(f"the command listens on {place}, not on port {given.port} as told")
+        elif server.log.verbose:
+            server.log.note(f"the command listens on {place}")
         found(place)
 
     def missing() -> None:

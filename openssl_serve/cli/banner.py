@@ -63,7 +63,7 @@ class Banner:
             # `| head -1` has what it wanted, and the server goes on.
             render.drop_results()
         for each in self._certificates:
-            self._write(_describe(each))
+            self._write(_describe(each, verbose=self._server.log.verbose))
         if self._ended.is_set():
             return
         # Any name of the certificate will do: whether it leads here is another question.
@@ -88,16 +88,24 @@ class Banner:
                 render.note(line)
 
 
-def _describe(certificate: Certificate) -> list[str]:
+def _describe(certificate: Certificate, *, verbose: bool) -> list[str]:
     facts, because = certificate.facts, certificate.made_because
     days = facts.days_left(datetime.now(UTC))
-    made = f" (new: {because})" if because else ""
+    why = f" (new: {because})" if because else f" ({_why_used(certificate)})" if verbose else ""
     return [
-        _line("certificate", f"{certificate.cert_path}{made}"),
+        _line("certificate", f"{certificate.cert_path}{why}"),
         _line("names", ", ".join(facts.names)),
         _line("expires", f"{facts.not_after:%Y-%m-%d}, {days} days left"),
         _line("SHA-256", facts.fingerprint),
     ]
+
+
+def _why_used(certificate: Certificate) -> str:
+    """Say why *certificate* did not have to be made."""
+    if not isinstance(certificate, Kept):
+        return f"yours, with {certificate.key_path}"
+    due = certificate.facts.due_from
+    return f"kept: it has all names, its key belongs to it, and it is not due before {due:%Y-%m-%d}"
 
 
 def _what_to_do(certificate: Certificate, verdict: str) -> str:

@@ -104,6 +104,11 @@ class Beside:
 
         words = completed(self._words, self._address)
         job = Job(words, self._environment(server, certificates), self._address)
+        if server.log.verbose:
+            changed = job.environment.items() - os.environ.items()
+            server.log.note(f"runs {shlex.join(words)}")
+            for name, value in sorted(changed):
+                server.log.note(f"  with {name}={value}")
         return run_beside(server, job, found=found, ready=ready)
 
     def _refuse_taken_port(self) -> None:

@@ -149,6 +149,11 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         str, option("How requests are logged: text, json, common or none.",
                      "--log-format", metavar="FORMAT", show=True)
     ] = "text",
+    verbose: Annotated[
+        bool,
+        option("Say more: why a certificate is kept, what openssl does, handshakes, upstreams.",
+                "--verbose", "-v", metavar=""),
+    ] = False,
     workers: Annotated[
         int, option("Processes that serve.", "--workers", metavar="N", show=True)
     ] = 1,
@@ -226,6 +231,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         openssl=openssl,
         log_colour=render.wants_colour(),
         log_format=choice(api.LogFormat, log_format, "--log-format"),
+        verbose=verbose,
     )
     groups = host_groups(cert_host)
     groups[0] += proxy.hosts_of(routes)
@@ -242,7 +248,10 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
             for pair in pairs
         ]
     else:
-        certificates = [api.ensure_certificate(*group, openssl=openssl) for group in groups]
+        tell = render.note if verbose else None
+        certificates = [
+            api.ensure_certificate(*group, openssl=openssl, tell=tell) for group in groups
+        ]
     for warning in itertools.chain(*(each.warnings for each in certificates)):
         render.warning(warning)
     with api.make_server(served, certificates, options, write_log=render.write_log) as server:

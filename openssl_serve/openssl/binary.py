@@ -5,6 +5,7 @@ asked, from the files that came out.
 """
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -45,11 +46,15 @@ class Openssl:
     And asked for its version only when that decides something: a call takes ten milliseconds, and
     a program that makes what it was asked for has shown what it is.
 
-    *named* is a path or a name to look up, else `$OPENSSL_SERVE_OPENSSL`, else "openssl".
+    *named* is a path or a name to look up, else `$OPENSSL_SERVE_OPENSSL`, else "openssl". *tell*
+    gets a line for each call that has ended, and what openssl said when it failed.
     """
 
-    def __init__(self, named: str | None = None) -> None:
+    def __init__(
+        self, named: str | None = None, tell: Callable[[str], object] | None = None
+    ) -> None:
         self._named = named or os.environ.get(VARIABLE) or "openssl"
+        self._tell = tell
 
     @cached_property
     def path(self) -> Path:
@@ -84,7 +89,30 @@ class Openssl:
         # sh runs Python between fork and exec, which may deadlock when another thread has held a
         # lock meanwhile: as in a test run, or in a program with a server of ours in a thread.
         call = self._by_sh if threading.active_count() == 1 else self._beside_threads
-        return call(arguments, folder, _environment(folder), timeout_s)
+        if self._tell is None:
+            return call(arguments, folder, _environment(folder), timeout_s)
+        import time  # noqa: PLC0415
+
+        began = time.monotonic()
+        output = call(arguments, folder, _environment(folder), timeout_s)
+        self._account(self._tell, arguments, output, time.monotonic() - began)
+        return output
+
+    def _account(
+        self,
+        tell: Callable[[str], object],
+        arguments: tuple[str, ...],
+        output: Output,
+        seconds: float,
+    ) -> None:
+        """Tell what was called, how it ended, and what it said if that was no success."""
+        import shlex  # noqa: PLC0415  for who wants to know alone
+
+        command = shlex.join([str(self.path), *arguments])
+        tell(f"ran {command}: exit {output.exit_code} after {seconds * 1000:.0f} ms")
+        if output.exit_code:
+            for line in output.stderr.splitlines():
+                tell(f"  {shorten(line, 400)}")
 
     def _beside_threads(
         self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str], timeout_s: int

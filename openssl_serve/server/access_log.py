@@ -67,12 +67,15 @@ class AccessLog:
         style: LogFormat = LogFormat.TEXT,
         *,
         colour: bool = False,
+        verbose: bool = False,
     ) -> None:
         self._write = write
         self._paint = _COLOURS if colour else {}
         self._lines: list[str] = []
         self._told: set[str] = set()
         self.style = style
+        self.verbose = verbose
+        """Whether to `note` what helps to find out why something does not work, too."""
         self.tick(int(time.time()))
         self.access = {
             LogFormat.TEXT: self._text,

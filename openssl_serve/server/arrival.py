@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Arrival(Participant):
     """A client that has been accepted and has not asked for anything yet."""
 
-    __slots__ = ("_awaited", "_client", "_handlers", "_server", "_transport")
+    __slots__ = ("_asked", "_awaited", "_client", "_handlers", "_server", "_transport")
 
     def __init__(
         self, server: "PolyglotServer", sock: socket.socket, client: str, handlers: Handlers
@@ -42,14 +42,23 @@ class Arrival(Participant):
         self._client = client
         self._handlers = handlers
         self._awaited = 0
+        self._asked: str | None = None
 
     @property
     def fd(self) -> int:
         """The descriptor, for the selector."""
         return self._transport.fd
 
+    @property
+    def _name(self) -> str:
+        return self._client or "unix"
+
     def on_deadline(self) -> None:
         """Close: it has said nothing, or not enough, for too long."""
+        if self._server.log.verbose:
+            is_silent = self.on_ready == self._sniff and not self._awaited
+            what = "said nothing" if is_silent else "did not complete the TLS handshake"
+            self._server.log.note(f"{self._name} {what} in time")
         self.close()
 
     def drain(self) -> None:
@@ -73,7 +82,7 @@ class Arrival(Participant):
             return
         spoken = sniff(first)
         if spoken is Protocol.TLS:
-            if self._server.contexts.on_demand:
+            if self._server.contexts.on_demand or self._server.log.verbose:
                 self._look_at_hello()
             else:
                 self._begin_handshake()
@@ -99,7 +108,8 @@ class Arrival(Participant):
             return
         # Complete, or cut off by its client: then the handshake will say so.
         self._transport.be_readable_from(1)
-        work = self._server.contexts.missing(asked_name(hello))
+        self._asked = asked_name(hello)
+        work = self._server.contexts.missing(self._asked)
         if work is None:
             self._begin_handshake()
             return
@@ -135,13 +145,23 @@ class Arrival(Participant):
             writes = isinstance(wanted, SSLWantWriteError)
             self._server.watch(self, EVENT_WRITE if writes else EVENT_READ)
         except OSError as error:
-            reason = refusal(error)
-            if reason:
-                self._server.log.note_once(f"{self._client} {reason}")
+            self._tell_of(error)
             self.close()
         else:
+            if self._server.log.verbose:
+                asked = f"SNI {self._asked}" if self._asked else "no SNI"
+                self._server.log.note(f"{self._name} {self._transport.agreed}, {asked}")
             # The request often comes with the client's Finished.
             self._hand_over(secure=True).begin()
+
+    def _tell_of(self, error: OSError) -> None:
+        """Say why there is no TLS, if anybody can learn from it; or always, to who asked for it."""
+        log, reason = self._server.log, refusal(error)
+        if log.verbose:
+            why = getattr(error, "reason", None) or error.strerror or type(error).__name__
+            log.note(f"{self._name} {reason or f'ended in the TLS handshake: {why}'}")
+        elif reason:
+            log.note_once(f"{self._name} {reason}")
 
     def _hand_over(self, *, secure: bool) -> Connection:
         """Let a connection take this one's place in the loop."""

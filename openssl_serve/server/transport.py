@@ -78,6 +78,18 @@ class Transport:
         assert self._tls is not None
         self._tls.do_handshake()
 
+    @property
+    def agreed(self) -> str:
+        """What the TLS handshake has led to, in words; nothing without TLS."""
+        tls = self._tls
+        if tls is None:
+            return ""
+        cipher = tls.cipher()
+        resumed = ", resumed" if tls.session_reused else ""
+        alpn = tls.selected_alpn_protocol()
+        words = f"{tls.version()} {cipher[0] if cipher else ''}"
+        return f"{words}, {f'ALPN {alpn}' if alpn else 'no ALPN'}{resumed}"
+
     def has_decrypted(self) -> bool:
         """Whether bytes are there that no selector sees, because OpenSSL holds them."""
         return self._tls is not None and self._tls.pending() > 0

@@ -142,11 +142,20 @@ class Dial(Participant):
         assert transport is not None
         self._server.forget(self)
         self._transport = None
+        if self._server.log.verbose:
+            tls = f", {transport.agreed}" if self._context else ""
+            after = f", after {', '.join(self._tried)}" if self._tried else ""
+            self._note(f"reached at {self._places[0]}{tls}{after}")
         on_open = self._on_open
         self.close()
         on_open(transport)
 
+    def _note(self, what: str) -> None:
+        self._server.log.note(f"upstream {self._name} {what}")
+
     def _fail(self, error: DialError) -> None:
+        if self._server.log.verbose:
+            self._note(str(error))
         on_failure = self._on_failure
         self.close()
         on_failure(error)
