@@ -125,14 +125,13 @@ class Connection(Participant):
             begun, was_idle = parser.begun, parser.is_idle
             parser.feed(data)
             self._answer_ready(parser)
-            if self.state is not State.READING:
-                # Also of a head that has begun: its time comes when it is its turn.
-                return
-            if parser.in_head and parser.begun != begun:
-                self.deadline = self._server.now + self._server.limits.head_timeout_s
-            elif parser.is_idle and not was_idle:
-                # The end of a body that was not wanted.
-                self._be_idle()
+            if self.state is State.READING:
+                # Else a head that has begun has to wait, and has its time when it is its turn.
+                if parser.in_head and parser.begun != begun:
+                    self.deadline = self._server.now + self._server.limits.head_timeout_s
+                elif parser.is_idle and not was_idle:
+                    # The end of a body that was not wanted.
+                    self._be_idle()
             if not self._transport.has_decrypted():
                 return
 

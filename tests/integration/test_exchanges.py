@@ -1,4 +1,4 @@
-"""Responses that come later: whose time it is meanwhile, and what else comes over the connection."""
+"""Responses that come later: whose time it is meanwhile, and what else the connection carries."""
 
 import threading
 import time
@@ -58,7 +58,7 @@ def running(serve, later):
 
 def connection(running, condition):
     """The connection of the one client, when *condition* holds of it."""
-    found = []
+    found: list = []
 
     def look():
         everybody = running.server.connections.values()

@@ -430,6 +430,25 @@ def test_an_upstream_that_ends_without_a_response_is_a_502(asked, said, way):
     assert client.get("http://evil.example/").status == 421
 
 
+@pytest.mark.parametrize(
+    ("sent", "rest"),
+    [
+        (POST("/", b"Content-Length: 5") + b"he", b"llo"),
+        (POST("/", CHUNKED) + b"5\r\nhe", b"llo\r\n0\r\n\r\n"),
+    ],
+)
+def test_so_is_one_that_ends_before_it_has_everything(asked, sent, rest):
+    """What it has not taken is skipped, or else the client is told that it was the last request."""
+    client, link = asked(sent)
+    link.reset()
+    answer = client.answer()
+
+    assert answer.status == 502
+    assert answer.get(b"connection") == (b"close" if CHUNKED in sent else None)
+    client.send(rest)
+    assert client.is_ended() if CHUNKED in sent else client.get("http://evil/").status == 421
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_one_that_is_not_there_is_a_502_that_says_where(proxied, upstream, count):
     upstream.close()

@@ -202,6 +202,8 @@ class Relay:
             self._use(self._links.take(exchange.server, fresh=True))
         else:
             self._is_over = True
+            if not self._has_sent_all:
+                exchange.ignore()
             status, fields = (504, ()) if timed_out else (502, DOWN)
             exchange.fail(HttpError(status, f"{self._links.upstream} {reason}", fields))
 
