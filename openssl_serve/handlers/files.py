@@ -148,11 +148,15 @@ class Files:
 
     def _look_up(self, wish: Wish) -> Response | Offload:
         self._kept.pop(wish.key, None)
-        request = wish.request
+        found: Found | Listed | Response | None
         try:
-            found = self._lookup.find(request)
+            found = self._lookup.find(wish.request)
         except HttpError as error:
-            found = self._lookup.instead(request, error)
+            # Raised again from here, or not at all: an error that is in a variable of a frame which
+            # is in its traceback is left to the cycle collector, and its connection with it.
+            found = self._lookup.instead(wish.request) if error.status == 404 else None
+            if found is None:
+                raise
         return self._answer_with(wish, found)
 
     def _answer_with(self, wish: Wish, found: Found | Listed | Response) -> Response | Offload:
@@ -165,9 +169,12 @@ class Files:
         def work() -> Response:
             try:
                 return list_folder(self._folder, names, wish.request)
-            except HttpError as error:
+            except HttpError:
                 # It cannot be read: the same answer as for what is not there.
-                answer = self._answer_with(wish, self._lookup.instead(wish.request, error))
+                found = self._lookup.instead(wish.request)
+                if found is None:
+                    raise
+                answer = self._answer_with(wish, found)
                 return answer.work() if isinstance(answer, Offload) else answer
 
         return Offload(work)

@@ -65,13 +65,8 @@ class Lookup:
             return Found(opened, is_second_choice=True)
         raise not_found()
 
-    def instead(self, request: Request, error: HttpError) -> Found | Response:
-        """Return what stands for what is not there: the app's one page, or 404.html.
-
-        Raises *error* where there is neither, and for everything but a 404.
-        """
-        if error.status != 404:
-            raise error
+    def instead(self, request: Request) -> Found | Response | None:
+        """Return what stands for what is not there: the app's one page, or 404.html, or nothing."""
         if self._options.spa and is_navigation(request):
             for index in self._index:
                 opened = self._open(self._folder.path_of([index]))
@@ -79,7 +74,7 @@ class Lookup:
                     return Found(opened, stands_in=True)
         page = self._open(self._folder.path_of([NOT_FOUND_PAGE]))
         if page is None:
-            raise error
+            return None
         return Response(404, _NOT_FOUND_FIELDS, FileBody(page.fd, 0, page.status.st_size))
 
     def _index_of(self, names: list[bytes]) -> Found | Listed:

@@ -174,11 +174,12 @@ class Connection(Participant):
         if request is None:
             # Closed meanwhile.
             return
-        try:
+        error = future.exception()
+        if error is None:
             response = future.result()
-        except HttpError as error:
+        elif isinstance(error, HttpError):
             response = error_response(request, error)
-        except Exception as error:  # noqa: BLE001  as in _answer
+        else:
             response = fault_response(self._server.log, request, error)
         self._server.watch(self, EVENT_READ)
         self._respond(response)

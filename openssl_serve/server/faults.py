@@ -30,7 +30,7 @@ def error_response(request: Request, error: HttpError) -> Response:
     return response
 
 
-def fault_response(log: AccessLog, request: Request, error: Exception) -> Response:
+def fault_response(log: AccessLog, request: Request, error: BaseException) -> Response:
     """Make the response for a fault of ours in answering *request*, and log it."""
     target = request.target.decode("latin-1")
     log.note(f"500 for {target}: {type(error).__name__}: {error}")

@@ -1,6 +1,7 @@
 """Bounded pools of threads for what may block; results come back into the loop."""
 
 import contextlib
+import functools
 import socket
 import threading
 import time
@@ -102,16 +103,22 @@ class Pool:
         # Imported here: it brings logging, 10 ms that no start needs.
         from concurrent.futures import Future  # noqa: PLC0415
 
-        future: Future[T] = Future()
+        self._threads.run(functools.partial(self._do, work, then, Future()))
 
-        def do() -> None:
-            try:
-                future.set_result(work())
-            except BaseException as error:  # noqa: BLE001  for whoever asks for the result
-                future.set_exception(error)
-            self.call(lambda: then(future))
-
-        self._threads.run(do)
+    def _do(
+        self,
+        work: Callable[[], T],
+        then: "Callable[[Future[T]], None]",
+        future: "Future[T]",
+    ) -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001  for whoever asks for the result
+            future.set_exception(error)
+        self.call(functools.partial(then, future))
+        # Else this frame, which is in the error's traceback, would hold what holds the error, and
+        # leave them to the cycle collector, with the connection that waited.
+        del future
 
     def run_app(self, work: Callable[[], object]) -> None:
         """Run *work* of an app, which sees to its own errors and `call`s back by itself."""

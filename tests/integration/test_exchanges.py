@@ -1,15 +1,21 @@
 """Responses that come later: whose time it is meanwhile, and what else the connection carries."""
 
+import gc
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from server_fixtures import TIMEOUT_S, eventually, request
+from upstreams import is_at_rest
 
+from openssl_serve.errors import HttpError
 from openssl_serve.http1.bodies import StreamBody
+from openssl_serve.http1.request import RequestParser
 from openssl_serve.http1.response import Response
 from openssl_serve.server.connection import Connection, State
+from openssl_serve.server.exchange import Exchange
 from openssl_serve.server.handling import Deferred, Offload
 from openssl_serve.server.limits import Limits
 
@@ -141,3 +147,37 @@ def test_who_was_not_asked_yet_is_not_hurried(serve, interim):
         asked = connection(running, lambda each: each.state is State.WORKING)
         assert asked.deadline == float("inf")
         assert client.send(b"hello").answer().body == b"thanks"
+
+
+# What is left.
+
+
+def test_no_error_leaves_anything_to_the_cycle_collector(serve):
+    """An error knows the frames that it came through, and they the connection."""
+
+    def fail(target, _exchange=None):
+        raise RuntimeError if b"fault" in target else HttpError(404, "not here")
+
+    def handler(asked):
+        if b"offload" in asked.target:
+            return Offload(partial(fail, asked.target))
+        if b"later" in asked.target:
+            return Deferred(partial(fail, asked.target))
+        return fail(asked.target)
+
+    targets = [kind + how for kind in ("/error", "/fault") for how in ("", "/offload", "/later")]
+    folder, faulty = serve(), serve(secure=handler, plain=handler)
+    faulty.faults_expected = True
+    gc.collect()
+    gc.disable()
+    try:
+        statuses = [faulty.get(target).status for target in targets]
+        assert statuses == [404, 404, 404, 500, 500, 500]
+        assert folder.get("/not-here").status == 404
+        assert folder.get("/not-here/").status == 404
+        for running in (folder, faulty):
+            eventually(partial(is_at_rest, running))
+        kinds = Connection | RequestParser | Exchange
+        eventually(lambda: not [each for each in gc.get_objects() if isinstance(each, kinds)])
+    finally:
+        gc.enable()
