@@ -116,6 +116,28 @@ def start(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
     )
 
 
+def start_apart(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
+    """Start a program that goes on without this one: silent, without input or our terminal.
+
+    *environment* is all that it gets. Raises OSError when it cannot be started.
+    """
+    child = subprocess.Popen(  # noqa: S603  what the user has named, or the system's own
+        arguments,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # Ctrl-C and the end of the terminal are not for it, and it cannot read from there.
+        start_new_session=True,
+    )
+    _apart.append(child)
+    return child
+
+
+_apart: list[Child] = []
+"""Kept for as long as we run: Python complains of a child that is forgotten and has not ended."""
+
+
 def start_in_group(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
     """Start a program with this one's streams, as the leader of a process group of its own.
 

@@ -30,11 +30,13 @@ class Banner:
         target: object,
         *,
         qr: bool = False,
+        opens: bool = False,
     ) -> None:
         self._server = server
         self._certificates = certificates
         self._target = target.resolve() if isinstance(target, Path) else target
         self._qr = qr
+        self._opens = opens
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._say, name="banner", daemon=True)
 
@@ -55,13 +57,8 @@ class Banner:
         answering, absent = split_by_answer(hosts, addresses, self._ended)
         places = ", ".join(map(str, self._server.addresses))
         self._write([f"serving {self._target} on {places}"])
-        try:
-            for host, port in answering:
-                if not self._ended.is_set():
-                    render.result(f"https://{host.in_url}:{port}/")
-        except BrokenPipeError:
-            # `| head -1` has what it wanted, and the server goes on.
-            render.drop_results()
+        urls = [f"https://{host.in_url}:{port}/" for host, port in answering]
+        self._print(urls)
         for each in self._certificates:
             self._write(_describe(each, verbose=self._server.log.verbose))
         if self._ended.is_set():
@@ -81,6 +78,29 @@ class Banner:
         if self._qr:
             lines += _invite(addresses, self._certificates[0])
         self._write([*lines, "Ctrl-C ends it"])
+        if self._opens:
+            self._open(urls)
+
+    def _print(self, urls: Sequence[str]) -> None:
+        try:
+            for url in urls:
+                if not self._ended.is_set():
+                    render.result(url)
+        except BrokenPipeError:
+            # `| head -1` has what it wanted, and the server goes on.
+            render.drop_results()
+
+    def _open(self, urls: Sequence[str]) -> None:
+        """Show the first of *urls* in the user's browser, or say why not."""
+        from openssl_serve.cli import browser  # noqa: PLC0415  seldom wanted
+
+        if not urls:
+            self._write(["no browser is opened: no URL leads here"])
+        elif not self._ended.is_set():
+            try:
+                browser.open_url(urls[0], self._ended)
+            except browser.NoBrowserError as error:
+                self._write([f"no browser is opened ({error}); it would show {urls[0]}"])
 
     def _write(self, lines: list[str]) -> None:
         for line in lines:

@@ -29,8 +29,8 @@ GROUPS = {
     "WSGI app": ("--reload", "--threads"),
     "Responses": ("--cors", "--cross-origin-isolated", "--header", "--auth", "--auth-file"),
     "Running": (
-        "--workers", "--qr", "--log-format", "--allow-host", "--verbose", "--config", "--version",
-        "--help",
+        "--workers", "--open", "--qr", "--log-format", "--allow-host", "--verbose", "--config",
+        "--version", "--help",
     ),
 }  # fmt: skip
 """The options of the commands that serve, and of the program, by their headings."""

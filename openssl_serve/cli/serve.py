@@ -149,6 +149,9 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         str, option("How requests are logged: text, json, common or none.",
                      "--log-format", metavar="FORMAT", show=True)
     ] = "text",
+    open_browser: Annotated[
+        bool, option("Open the browser at the first URL that answers.", "--open", metavar="")
+    ] = False,
     verbose: Annotated[
         bool,
         option("Say more: why a certificate is kept, what openssl does, handshakes, upstreams.",
@@ -255,7 +258,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     for warning in itertools.chain(*(each.warnings for each in certificates)):
         render.warning(warning)
     with api.make_server(served, certificates, options, write_log=render.write_log) as server:
-        banner = Banner(server, certificates, instead or content, qr=qr)
+        banner = Banner(server, certificates, instead or content, qr=qr, opens=open_browser)
         try:
             if instead:
                 return instead.serve(server, certificates, banner.start)
