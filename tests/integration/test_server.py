@@ -15,6 +15,7 @@ import threading
 import time
 from array import array
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from server_fixtures import QUICK, TIMEOUT_S, Client, answers, eventually, request
@@ -528,17 +529,20 @@ def test_a_fault_of_a_handler_is_a_500_and_nobody_elses_problem(serve, secure):
     assert "\x1b" not in running.log
 
 
-@pytest.mark.parametrize("error", [RuntimeError("late"), HttpError(404, "nothing")])
-def test_a_fault_in_a_thread_is_answered_like_any_other(serve, error):
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(RuntimeError, 500), (SystemExit, 500), (partial(HttpError, 404, "nothing"), 404)],
+)
+def test_a_fault_in_a_thread_is_answered_like_any_other(serve, error, status):
     def work():
-        raise error
+        raise error()
 
     running = serve(secure=lambda _: Offload(work))
     running.faults_expected = True
 
     with running.tls() as client:
         for _ in range(3):
-            assert client.get("/").status == getattr(error, "status", 500)
+            assert client.get("/").status == status
 
 
 def test_a_log_that_cannot_be_written_ends_nothing(serve):
