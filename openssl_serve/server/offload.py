@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -62,8 +62,10 @@ class Threads:
 
     def close(self) -> None:
         """Let the threads end; work that has not begun is dropped."""
-        while not self._work.empty():
-            self._work.get()
+        # Until there is none: between a look and a blocking get, a thread can take the last.
+        with contextlib.suppress(Empty):
+            while True:
+                self._work.get_nowait()
         for _ in self._threads:
             self._work.put(None)
 

@@ -4,6 +4,7 @@ import inspect
 import select
 import threading
 import time
+from queue import SimpleQueue
 
 import pytest
 
@@ -137,6 +138,22 @@ def test_no_call_is_lost_between_threads(pool):
     for thread in threads:
         thread.join()
     assert len(made) == 8000
+
+
+def test_the_end_does_not_wait_for_work_that_a_thread_has_just_taken():
+    class Snatched(SimpleQueue):
+        """To whoever looks first, the last piece of work is still there."""
+
+        def empty(self):
+            return False
+
+    threads = Threads(1, "crew")
+    threads._work = Snatched()
+    closing = threading.Thread(target=threads.close, daemon=True)
+    closing.start()
+    closing.join(5)
+
+    assert not closing.is_alive()
 
 
 def test_the_end_waits_for_what_tidies_up_and_not_for_what_does_not_end():
