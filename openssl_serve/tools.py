@@ -4,9 +4,11 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 Child = subprocess.Popen[bytes]
 
@@ -180,3 +182,65 @@ class Guard:
         """Let it go, now that the group has ended; harmless when done before."""
         if self._shell.returncode is None:
             self._shell.communicate(b"\n")
+
+
+class Crew:
+    """Programs that run side by side, each started by a thread of its own; none outlives the block.
+
+    All of them have *timeout_s* seconds together, from now on.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._end = time.monotonic() + timeout_s
+        self._lock = threading.Lock()
+        self._running: set[Child] = set()
+        self._is_over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._is_over = True
+            for child in self._running:
+                _kill_group(child)
+
+    def capture(
+        self, arguments: Sequence[str], environment: Mapping[str, str], typed: bytes = b""
+    ) -> Output | None:
+        """Run a program to its end, with *typed* as its input and no terminal; None if too late.
+
+        It is then killed, with all that it has started. *environment* is added to this process's
+        own. Raises OSError when it cannot be started.
+        """
+        with self._lock:
+            if self._is_over:
+                return None
+            child = subprocess.Popen(  # noqa: S603  a list of arguments, made by us
+                arguments,
+                env={**os.environ, **environment},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            self._running.add(child)
+        with child:
+            try:
+                left_s = max(0.0, self._end - time.monotonic())
+                stdout, stderr = child.communicate(typed, timeout=left_s)
+            except subprocess.TimeoutExpired:
+                return None
+            finally:
+                _kill_group(child)
+                with self._lock:
+                    self._running.discard(child)
+        texts = (data.decode("utf-8", "replace") for data in (stdout, stderr))
+        return Output(child.returncode, *texts)
+
+
+def _kill_group(child: Child) -> None:
+    """Kill *child* and all that it has started, unless it has ended."""
+    if child.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
