@@ -48,7 +48,8 @@ class JavaStore(TrustStore):
 
     def __init__(self, home: Path, keystore: Path, keytool: str) -> None:
         super().__init__(home.name, keystore)
-        self._keytool = keytool
+        self.keytool = keytool
+        """The program, which belongs to that Java."""
 
     @property
     def obstacle(self) -> str | None:
@@ -92,7 +93,7 @@ class JavaStore(TrustStore):
 
     def _with(self, verb: str) -> Command:
         options = ("-keystore", str(self.place), "-storepass", PASSWORD)
-        return (self._keytool, *_QUICK, verb, *options)
+        return (self.keytool, *_QUICK, verb, *options)
 
 
 def java_stores() -> list[TrustStore]:

@@ -79,6 +79,8 @@ class TrustStore(ABC):
     """One store in one place. `str()` is what people call it, and where it is."""
 
     kind: Kind
+    timeout_s: float = TIMEOUT_S
+    """For each program that is run."""
 
     def __init__(self, name: str, place: Path) -> None:
         self.name = name
@@ -172,12 +174,12 @@ class TrustStore(ABC):
         program = Path(command[0]).name
         try:
             # Their words are parsed, and quoted.
-            output = tools.capture(command, {"LC_ALL": "C"}, TIMEOUT_S)
+            output = tools.capture(command, {"LC_ALL": "C"}, self.timeout_s)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise TrustStoreError(f"{self}: {program} cannot be started: {reason}") from error
         if output is None:
-            raise TrustStoreError(f"{self}: {program} did not end within {TIMEOUT_S} s")
+            raise TrustStoreError(f"{self}: {program} did not end within {self.timeout_s:g} s")
         return output
 
     def _failure(self, command: Command, output: tools.Output) -> TrustStoreError:

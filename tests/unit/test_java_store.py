@@ -133,4 +133,4 @@ class TestWhichJavas:
         self.programs["keytool"] = str(tmp_path / "keytool")
         (store,) = java_stores()
         assert isinstance(store, JavaStore)
-        assert store._keytool == str(tmp_path / "keytool")
+        assert store.keytool == str(tmp_path / "keytool")

@@ -150,7 +150,7 @@ def test_an_absent_tool_and_one_that_hangs(here, target, fp, monkeypatch):
     with pytest.raises(TrustStoreError, match="refresh cannot be started: no such file"):
         SystemStore(family).install(target)
 
-    monkeypatch.setattr(stores, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(stores.TrustStore, "timeout_s", 0.01)
     family = dataclasses.replace(family, refresh=("sleep", "9"))
     with pytest.raises(TrustStoreError, match=r"did not end within 0\.01 s"):
         SystemStore(family).install(target)
