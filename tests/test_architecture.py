@@ -12,7 +12,7 @@ FLOORS = [
     ["paths", "openssl", "tools", "tls"],
     ["certs", "trust"],
     ["server"],
-    ["handlers", "child"],
+    ["handlers", "child", "clients"],
     ["renewal", "live_contexts", "anchors", "api", "local_ca", "running", "targets"],
     ["__init__", "__main__", "cli", "pytest_plugin"],
 ]
