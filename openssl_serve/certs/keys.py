@@ -23,23 +23,23 @@ def check_pair(certificate: Path, key: Path, password: str | None = None) -> Non
     each names the file.
     """
 
-    def passphrase() -> str:
+    def given() -> str:
         if password is None:
             raise CertificateError(
-                f"{key}: the key is encrypted, and no passphrase was given",
-                "--cert-key-password-file FILE, or OPENSSL_SERVE_KEY_PASSWORD",
+                f"{key}: the key is encrypted, and no password was given",
+                "--cert-key-password-file PATH, or OPENSSL_SERVE_KEY_PASSWORD",
             )
         return password
 
     block = read_key_block(key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(certificate, key, passphrase)
+        context.load_cert_chain(certificate, key, given)
     except ssl.SSLError as error:
         if error.reason in _MISMATCH:
             raise _mismatch(certificate, key, block) from error
         if block.is_encrypted:
-            raise CertificateError(f"{key}: the passphrase does not open the key") from error
+            raise CertificateError(f"{key}: the password does not open the key") from error
         if error.reason and error.reason.endswith(("TOO_SMALL", "TOO_WEAK")):
             reason = error.reason.replace("_", " ").lower()
             raise CertificateError(
@@ -47,8 +47,8 @@ def check_pair(certificate: Path, key: Path, password: str | None = None) -> Non
             ) from error
         raise CertificateError(f"{key}: the private key cannot be read") from error
     except ValueError as error:
-        # ssl takes 1024 bytes of passphrase.
-        raise CertificateError(f"{key}: the passphrase does not open the key") from error
+        # ssl takes 1024 bytes of password.
+        raise CertificateError(f"{key}: the password does not open the key") from error
     except OSError as error:
         raise CertificateError(f"{key}: {(error.strerror or str(error)).lower()}") from error
 

@@ -29,7 +29,7 @@ class Block(NamedTuple):
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether a passphrase is needed to read it."""
+        """Whether a password is needed to read it."""
         return self.label == "ENCRYPTED PRIVATE KEY" or b"ENCRYPTED" in self.fields
 
     @property

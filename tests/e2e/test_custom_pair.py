@@ -131,7 +131,7 @@ class TestEncryptedKey:
             environment={PASSWORD_VARIABLE: PASSPHRASE},
         )  # fmt: skip
 
-        assert_refused(finished, 4, str(theirs / "locked.key"), "passphrase", hints=0)
+        assert_refused(finished, 4, str(theirs / "locked.key"), "password", hints=0)
 
     def test_a_wrong_password_is_refused_and_not_repeated(
         self, command: Command, theirs: Path
@@ -140,7 +140,7 @@ class TestEncryptedKey:
             *pair(theirs, "own.crt", "locked.key"), environment={PASSWORD_VARIABLE: "sesame"}
         )
 
-        assert_refused(finished, 4, str(theirs / "locked.key"), "passphrase", hints=0)
+        assert_refused(finished, 4, str(theirs / "locked.key"), "password", hints=0)
         assert "sesame" not in finished.stderr
 
     def test_no_password_says_how_to_give_one(self, command: Command, theirs: Path) -> None:

@@ -80,7 +80,7 @@ class TestPassphrase:
         load_custom(write(tmp_path / "cert.pem", LEAF), key, never)
 
     @pytest.mark.parametrize(
-        ("answer", "words"), [(None, "no passphrase"), ("no", "does not open")]
+        ("answer", "words"), [(None, "no password"), ("no", "does not open")]
     )
     def test_absent_or_wrong(self, pair, answer, words):
         with pytest.raises(CertificateError, match=words) as caught:

@@ -47,14 +47,14 @@ def test_a_pair_that_does_not(cert, tmp_path, key, hint):
     assert hint in caught.value.hints[0]
 
 
-def test_an_encrypted_key_needs_its_passphrase(cert, tmp_path):
+def test_an_encrypted_key_needs_its_password(cert, tmp_path):
     key = write(tmp_path / "key.pem", KEY, password="right")
 
     check_pair(cert, key, "right")
-    with pytest.raises(CertificateError, match=f"{key}: the key is encrypted, and no passphrase"):
+    with pytest.raises(CertificateError, match=f"{key}: the key is encrypted, and no password"):
         check_pair(cert, key)
     for wrong in ("wrong", "", "x" * 5000, "ö"):
-        with pytest.raises(CertificateError, match=f"{key}: the passphrase does not open the key"):
+        with pytest.raises(CertificateError, match=f"{key}: the password does not open the key"):
             check_pair(cert, key, wrong)
 
 

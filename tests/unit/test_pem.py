@@ -47,7 +47,7 @@ def test_the_last_line_needs_no_end():
         ),
     ],
 )
-def test_an_encrypted_key_is_seen_without_its_passphrase(data, encrypted):
+def test_an_encrypted_key_is_seen_without_its_password(data, encrypted):
     (found,) = pem.blocks(data)
 
     assert found.is_private_key
