@@ -126,7 +126,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert names_in(wheel) == set(SOURCES)
     kinds = {Path(name).suffix or name.rpartition("/")[2] for name in SOURCES}
     completions = {".bash", ".fish", "_openssl-serve"}
-    assert kinds <= {".py", ".html", ".css", ".js", ".template", ".typed", *completions}
+    assert kinds <= {".py", ".html", ".css", ".js", ".cjs", ".template", ".typed", *completions}
 
 
 def test_the_wheel_holds_every_file_as_it_is(wheel: Path) -> None:
