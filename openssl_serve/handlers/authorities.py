@@ -6,7 +6,7 @@ from openssl_serve.errors import HttpError
 from openssl_serve.hosts import Host
 from openssl_serve.http1.fields import Authority, parse_authority
 from openssl_serve.http1.request import Request
-from openssl_serve.http1.targets import split_absolute
+from openssl_serve.http1.targets import authority_asked
 from openssl_serve.server.handling import Answer, Handler
 
 _CACHE_SIZE = 256
@@ -26,9 +26,8 @@ class Authorities:
         Raises HttpError: 400 for what is no host, 421 for one that is not served here.
         """
         value = request.values.get(b"host")
-        if request.target[:1] != b"/" and b"://" in request.target:
-            # Absolute form: its authority counts and Host does not (RFC 9112 section 3.2.2).
-            value = split_absolute(request.target)[0]
+        if request.target[:1] != b"/":
+            value = authority_asked(request.target, value)
         if value is None:
             return None
         local = request.peer.local

@@ -24,6 +24,18 @@ def split_absolute(target: bytes) -> tuple[bytes, bytes]:
     return authority, path if path.startswith(b"/") else b"/" + path
 
 
+def authority_asked(target: bytes, host: bytes | None) -> bytes | None:
+    """Return whom a request with *target* is for; *host* is what it has in Host, if anything.
+
+    The authority of an absolute-form target counts, and Host does not (RFC 9112 section 3.2.2).
+    Raises HttpError 400 for a scheme other than http and https.
+
+    >>> authority_asked(b"http://a.test/", b"b.test"), authority_asked(b"/", b"b.test")
+    (b'a.test', b'b.test')
+    """
+    return split_absolute(target)[0] if target[:1] != b"/" and b"://" in target else host
+
+
 def origin_form(target: bytes) -> bytes:
     """Return path and query of *target*, without the fragment that some clients leave in.
 

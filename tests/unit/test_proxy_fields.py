@@ -390,6 +390,14 @@ def test_it_leads_to_where_the_upstream_stands(depth, target, value, expected):
     assert found == [b"Location: " + expected]
 
 
+def test_it_leads_to_whom_an_absolute_target_is_for():
+    """Its Host counts for nothing, so that anything can stand there."""
+    request = asked(target=b"http://a.test:1/x", host=b"evil.example")
+    found = back(b"Location: http://127.0.0.1:3000/a", request=request, rewrite_responses=True)
+
+    assert found == [b"Location: https://a.test:1/a"]
+
+
 def test_on_plain_http_it_leads_to_plain_http():
     request = asked(peer=Peer("127.0.0.1", "127.0.0.1", 80, secure=False), host=b"a.test")
     found = back(b"Location: http://127.0.0.1:3000/a", request=request, rewrite_responses=True)

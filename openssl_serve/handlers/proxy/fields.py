@@ -7,7 +7,7 @@ from openssl_serve.errors import HttpError
 from openssl_serve.handlers.proxy.upstream import Upstream
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response_parser import ResponseHead
-from openssl_serve.http1.targets import origin_form
+from openssl_serve.http1.targets import authority_asked, origin_form
 
 _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade http2-settings"
@@ -162,7 +162,7 @@ class Rewriting:
     def _location(self, request: Request, value: bytes) -> bytes:
         if value[:1] == b"/" and value[:2] != b"//":
             return self._here(request, value) or value
-        host = request.values.get(b"host")
+        host = authority_asked(request.target, request.values.get(b"host"))
         for origin in self._origins:
             rest = value.removeprefix(origin)
             if rest != value and rest[:1] in b"/?#" and host is not None:

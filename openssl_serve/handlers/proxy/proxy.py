@@ -10,7 +10,7 @@ from openssl_serve.handlers.proxy.relay import Relay
 from openssl_serve.handlers.proxy.upstream import Upstream
 from openssl_serve.handlers.routes import below
 from openssl_serve.http1.request import Request
-from openssl_serve.http1.targets import origin_form, split_absolute
+from openssl_serve.http1.targets import authority_asked, origin_form
 from openssl_serve.server.handling import Deferred
 
 # A segment that leads upwards, as any server may read it: Tomcat drops what follows a semicolon,
@@ -42,10 +42,7 @@ class Proxy:
         if request.upgrade and request.has_content:
             raise HttpError(501, "an upgrade together with content is not understood")
         self._rewriting.refuse_loop(request)
-        target, host = request.target, request.values.get(b"host")
-        if target[:1] != b"/" and target != b"*":
-            # Absolute form: its authority is the one that counts (RFC 9112 section 3.2.2).
-            host = split_absolute(target)[0]
+        host = authority_asked(request.target, request.values.get(b"host"))
         upgrade = upgrade_of(request)
         head = self._rewriting.request_head(request, self._there(request), host, upgrade)
         relay = Relay(self._links, self._rewriting, head, self._timeout_s, upgrades=bool(upgrade))

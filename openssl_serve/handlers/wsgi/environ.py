@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from openssl_serve.http1.request import Request
-from openssl_serve.http1.targets import origin_form, split_absolute
+from openssl_serve.http1.targets import authority_asked, origin_form
 
 _CACHE_SIZE = 512
 """Names of fields remembered; browsers send fewer, and the bound is against an attacker's."""
@@ -56,9 +56,9 @@ def environ_of(request: Request, depth: int = 0) -> dict[str, Any]:
             # RFC 9110 section 5.3, and RFC 6265 section 5.4 for the one field that has no commas.
             text = environ[key] + ("; " if key == "HTTP_COOKIE" else ", ") + text
         environ[key] = text
-    if not request.target.startswith(b"/"):
-        # Absolute form: its authority counts and Host does not (RFC 9112 section 3.2.2).
-        environ["HTTP_HOST"] = split_absolute(request.target)[0].decode("latin-1")
+    asked = authority_asked(request.target, None)
+    if asked is not None:
+        environ["HTTP_HOST"] = asked.decode("latin-1")
     return environ
 
 
