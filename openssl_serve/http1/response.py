@@ -81,7 +81,7 @@ class Response:
         Once: a response that was sent before has them, and an error some of them.
         """
         lines, names = fields
-        if self.head.endswith(lines):
+        if self.head.endswith(b"\r\n" + lines):
             return
         first, *others = self.head.split(b"\r\n")[:-1]
         put = lines.split(b"\r\n")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openssl_serve.http1.bodies import PIECE, FileBody
-from openssl_serve.http1.response import Response
+from openssl_serve.http1.response import FieldLines, Response
 
 
 @pytest.fixture
@@ -36,6 +36,22 @@ def test_what_has_no_content_has_no_length(status):
 
 def test_an_unknown_status_still_has_a_reason():
     assert Response(299).head.startswith(b"HTTP/1.1 299 Unknown\r\n")
+
+
+def test_fields_are_put_in_place_of_theirs_and_once():
+    response = Response(200, ((b"x-a", b"1"), (b"B", b"2")))
+    fields = FieldLines(b"X-A: 3\r\n", {b"x-a"})
+    response.put(fields)
+    response.put(fields)
+
+    assert response.head == b"HTTP/1.1 200 OK\r\nB: 2\r\nContent-Length: 0\r\nX-A: 3\r\n"
+
+
+def test_what_ends_alike_is_another_field():
+    response = Response.relayed(200, b"HTTP/1.1 200 OK\r\nX-A: 3\r\n", b"", 0, dated=False)
+    response.put(FieldLines(b"A: 3\r\n", {b"a"}))
+
+    assert response.head == b"HTTP/1.1 200 OK\r\nX-A: 3\r\nA: 3\r\n"
 
 
 @given(st.binary(), st.sampled_from([b"\r", b"\n", b"\0"]), st.binary(), st.booleans())
