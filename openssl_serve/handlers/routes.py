@@ -8,7 +8,7 @@ from openssl_serve.handlers.authorities import Authorities
 from openssl_serve.hosts import Host
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
-from openssl_serve.http1.targets import origin_form
+from openssl_serve.http1.targets import encode_target, origin_form
 from openssl_serve.server.handling import Answer, Deferred, Handler, Offload
 
 
@@ -86,7 +86,7 @@ class Mounted:
         """Answer *request*, which is below the place; raises HttpError."""
         inner = below(origin_form(request.target), self._depth)
         if inner[:1] != b"/":
-            return self._to_folder(self._prefix + b"/" + inner)
+            return self._to_folder(self._prefix + b"/" + encode_target(inner))
         answer = self._handler(
             Request(request.method, inner, request.fields, request.peer, request.version)
         )

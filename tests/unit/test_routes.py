@@ -130,7 +130,12 @@ def test_a_mounted_handler_sees_its_own_top(target, inner):
 
 @pytest.mark.parametrize(
     ("target", "location"),
-    [(b"/docs", b"/docs/"), (b"/docs?a=b", b"/docs/?a=b"), (b"/d%6fcs", b"/docs/")],
+    [
+        (b"/docs", b"/docs/"),
+        (b"/docs?a=b", b"/docs/?a=b"),
+        (b"/d%6fcs", b"/docs/"),
+        (b'/docs?a="\\', b"/docs/?a=%22%5C"),
+    ],
 )
 def test_its_top_is_a_folder(target, location):
     seen, handler = mounted(Response(200))
