@@ -3,12 +3,14 @@
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from processes import NOBODY
+from server_fixtures import eventually
 
 from e2e import chromium, firefox
 from e2e.clients import curl
@@ -44,6 +46,13 @@ def home(command: Command) -> Path:
     (command.site / "index.html").write_text("<!doctype html><title>A page</title><p>hello")
     (command.site / "worker.js").write_text("addEventListener('fetch', () => {});\n")
     return Path(command.environment["HOME"])
+
+
+def serves_the_kept_one(command: Command, port: int) -> bool:
+    """Whether the server has noticed that its file is another; it looks once a second."""
+    served = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port)))
+    kept = command.cert.read_text().partition("-----END")[0]
+    return ssl.PEM_cert_to_DER_cert(f"{kept}-----END CERTIFICATE-----\n") == served
 
 
 def trust(command: Command, *words: str) -> None:
@@ -84,6 +93,7 @@ def test_chromium_warns_until_it_is_trusted_and_after_it_no_longer_is(
         trust(command, "trust", *words)
 
         # The server has run all the while; what it serves is issued by the CA now.
+        eventually(lambda: serves_the_kept_one(command, running.port), timeout_s=10)
         assert (home / place / "cert9.db").exists()
         assert not (home / ".pki").exists() or place == ".pki/nssdb"
         assert load(url) is None
@@ -111,6 +121,7 @@ def test_firefox_warns_until_it_is_trusted_and_after_it_no_longer_is(
 
         trust(command, "trust", "--constrain")
 
+        eventually(lambda: serves_the_kept_one(command, running.port), timeout_s=10)
         with firefox.window(home) as window:
             window.open(url)
             assert window.js("document.title") == "A page"
