@@ -90,10 +90,13 @@ def test_ctrl_c_ends_those_who_are_asked(user: Command) -> None:
     path = f"{user.folder / 'bin'}:{user.environment['PATH']}"
     assert user.run("generate", "--ca", "my.dev.local").code == 0
 
+    # A test run in the background of a script ignores it, and so would all that it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [INSTALLED, "doctor"], env=user.environment | {"PATH": path}, cwd=user.site,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as doctor:  # fmt: skip
+        signal.signal(signal.SIGINT, before)
         curl = Path("/proc", pid.read_text().strip())
         assert curl.exists()
         doctor.send_signal(signal.SIGINT)
