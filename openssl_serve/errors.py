@@ -6,6 +6,17 @@ with `exit_code`; a traceback on a terminal is a bug.
 """
 
 
+def reason_of(error: OSError) -> str:
+    """Why a call of the system failed, or one of OpenSSL, in words that can end a message.
+
+    >>> reason_of(FileNotFoundError(2, "No such file or directory"))
+    'no such file or directory'
+    """
+    # ssl.SSLError has OpenSSL's own: "WRONG_VERSION_NUMBER".
+    reason = str(getattr(error, "reason", None) or "").replace("_", " ")
+    return (reason or error.strerror or str(error) or type(error).__name__).lower()
+
+
 class OpensslServeError(Exception):
     """Something a user can mend. `str(error)` is the message, `error.hints` what to do."""
 

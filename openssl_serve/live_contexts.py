@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from openssl_serve.errors import CertificateError, InvalidHostError
+from openssl_serve.errors import CertificateError, InvalidHostError, reason_of
 from openssl_serve.hosts import Host, parse_host
 from openssl_serve.server.contexts import ContextProvider, ReloadingContext, SniContexts
 from openssl_serve.tls import server_context
@@ -56,7 +56,9 @@ def following(certificate: Loadable, tell: Callable[[str], None]) -> ReloadingCo
             tell,
         )
     except OSError as error:
-        raise CertificateError(f"cannot load {cert_path} with {key_path}: {error}") from error
+        raise CertificateError(
+            f"cannot load {cert_path} with {key_path}: {reason_of(error)}"
+        ) from error
 
 
 def choices(

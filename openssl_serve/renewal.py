@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from openssl_serve.certs.facts import read_facts_file
-from openssl_serve.errors import CertificateError
+from openssl_serve.errors import CertificateError, reason_of
 from openssl_serve.hosts import Host
 
 if TYPE_CHECKING:
@@ -72,4 +72,4 @@ class Renewal:
         try:
             self._child = tools.start(command, self._environment)
         except OSError as error:
-            self._tell(f"cannot start the renewal of {self._host}: {error}")
+            self._tell(f"cannot start the renewal of {self._host}: {reason_of(error)}")

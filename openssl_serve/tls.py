@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from openssl_serve.errors import CertificateError
+from openssl_serve.errors import CertificateError, reason_of
 
 # Mozilla's "intermediate" profile (wiki.mozilla.org/Security/Server_Side_TLS), the part of
 # TLS 1.2 with forward secrecy and AEAD; TLS 1.3 has its own three suites.
@@ -63,7 +63,4 @@ def _loading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # OpenSSL's own words: "NO_CERTIFICATE_OR_CRL_FOUND".
-        reason = error.reason.replace("_", " ") if isinstance(error, ssl.SSLError) else None
-        why = (reason or error.strerror or str(error)).lower()
-        raise CertificateError(f"{path}: cannot be loaded: {why}") from error
+        raise CertificateError(f"{path}: cannot be loaded: {reason_of(error)}") from error

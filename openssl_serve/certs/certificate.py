@@ -10,7 +10,7 @@ from pathlib import Path
 from openssl_serve import tls
 from openssl_serve.certs.authority import Authority
 from openssl_serve.certs.facts import CertificateFacts
-from openssl_serve.errors import CertificateError
+from openssl_serve.errors import CertificateError, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Certificate:
             return tls.server_context(self.cert_path, self.key_path, lambda: self.password or "")
         except OSError as error:
             raise CertificateError(
-                f"cannot load {self.cert_path} with {self.key_path}: {error}"
+                f"cannot load {self.cert_path} with {self.key_path}: {reason_of(error)}"
             ) from error
 
     def client_context(self) -> ssl.SSLContext:

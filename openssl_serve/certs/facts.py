@@ -22,7 +22,7 @@ from openssl_serve.certs.meaning import (
 from openssl_serve.certs.oids import SIGNATURES
 from openssl_serve.certs.profile import Shape
 from openssl_serve.certs.x509 import parse_certificate
-from openssl_serve.errors import CertificateError
+from openssl_serve.errors import CertificateError, reason_of
 from openssl_serve.hosts import Host, HostKind
 
 DUE_DAYS = 30
@@ -183,7 +183,7 @@ def read_file(path: Path) -> bytes:
     except IsADirectoryError as error:
         raise CertificateError("is a folder") from error
     except OSError as error:
-        raise CertificateError((error.strerror or "cannot be read").lower()) from error
+        raise CertificateError(reason_of(error)) from error
     if len(data) > MAX_FILE_SIZE:
         raise CertificateError("is larger than a megabyte, and no certificate or key is")
     return data

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from openssl_serve.errors import StoreError
+from openssl_serve.errors import StoreError, reason_of
 
 LOCK_TIMEOUT_S = 120
 """Twice the time limit of one call of openssl: whoever holds the lock longer does not work."""
@@ -148,7 +148,7 @@ class Folder:
             yield
         except OSError as error:
             path = error.filename or self.path
-            why = (error.strerror or str(error)).lower()
+            why = reason_of(error)
             hint = "use another folder: OPENSSL_SERVE_HOME=/path/to/folder"
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 hint = f"make room, or {hint}"

@@ -21,6 +21,7 @@ from openssl_serve.errors import (
     OpensslFailedError,
     OpensslUnusableError,
     StoreError,
+    reason_of,
 )
 from openssl_serve.openssl import commands
 from openssl_serve.openssl.binary import Openssl
@@ -101,7 +102,7 @@ def work_folder() -> Iterator[Path]:
     except OSError as error:
         path = error.filename or tempfile.gettempdir()
         raise StoreError(
-            f"{path}: cannot be written: {(error.strerror or str(error)).lower()}",
+            f"{path}: cannot be written: {reason_of(error)}",
             "use another folder for temporary files: TMPDIR=/path/to/folder",
         ) from error
 

@@ -10,7 +10,7 @@ from openssl_serve.certs import der, oids, pem
 from openssl_serve.certs.facts import read_chain, read_file
 from openssl_serve.certs.meaning import describe_curve
 from openssl_serve.certs.x509 import algorithm_of
-from openssl_serve.errors import CertificateError, KeyMismatchError
+from openssl_serve.errors import CertificateError, KeyMismatchError, reason_of
 
 # The last one when the types differ: OpenSSL keeps one certificate for each type of key.
 _MISMATCH = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
@@ -41,16 +41,15 @@ def check_pair(certificate: Path, key: Path, password: str | None = None) -> Non
         if block.is_encrypted:
             raise CertificateError(f"{key}: the password does not open the key") from error
         if error.reason and error.reason.endswith(("TOO_SMALL", "TOO_WEAK")):
-            reason = error.reason.replace("_", " ").lower()
             raise CertificateError(
-                f"{certificate}: too weak for this system's TLS ({reason})"
+                f"{certificate}: too weak for this system's TLS ({reason_of(error)})"
             ) from error
         raise CertificateError(f"{key}: the private key cannot be read") from error
     except ValueError as error:
         # ssl takes 1024 bytes of password.
         raise CertificateError(f"{key}: the password does not open the key") from error
     except OSError as error:
-        raise CertificateError(f"{key}: {(error.strerror or str(error)).lower()}") from error
+        raise CertificateError(f"{key}: {reason_of(error)}") from error
 
 
 def read_key_block(path: Path) -> pem.Block:

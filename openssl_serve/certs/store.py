@@ -19,7 +19,13 @@ from openssl_serve.certs.folder import Folder
 from openssl_serve.certs.judgement import Verdict, is_ours, judge, renewed, wanted_shape
 from openssl_serve.certs.pairs import Pairs, keep_private
 from openssl_serve.certs.profile import MAX_DAYS, CertificateProfile, KeyType, Shape
-from openssl_serve.errors import CertificateError, InvalidHostError, StoreError, UsageError
+from openssl_serve.errors import (
+    CertificateError,
+    InvalidHostError,
+    StoreError,
+    UsageError,
+    reason_of,
+)
 from openssl_serve.hosts import Host, HostKind, Subtree, parse_host
 
 if TYPE_CHECKING:
@@ -149,7 +155,7 @@ class Store:
         try:
             stems = self._pairs.stems()
         except OSError as error:
-            raise StoreError(f"{self.folder}: {(error.strerror or '').lower()}") from error
+            raise StoreError(f"{self.folder}: {reason_of(error)}") from error
         self._settle()
         with self._folder.reading():
             authority = self.find_authority()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from openssl_serve.certs.facts import CertificateFacts, facts_of, read_chain, read_file
 from openssl_serve.certs.store import Kept, Store
-from openssl_serve.errors import CertificateError, UsageError
+from openssl_serve.errors import CertificateError, UsageError, reason_of
 from openssl_serve.hosts import Address, Host, parse_address, parse_host, shorten
 from openssl_serve.paths import expand
 
@@ -69,7 +69,7 @@ def handshake(address: Address, context: ssl.SSLContext) -> ssl.SSLSocket:
         raw = socket.create_connection(address, CONNECT_TIMEOUT_S)
     except OSError as error:
         raise CertificateError(
-            f"no answer from {address}: {(error.strerror or str(error)).lower()}",
+            f"no answer from {address}: {reason_of(error)}",
             "is the server running, and on this port?",
         ) from error
     try:
@@ -85,7 +85,7 @@ def handshake(address: Address, context: ssl.SSLContext) -> ssl.SSLSocket:
     except OSError as error:
         raw.close()
         raise CertificateError(
-            f"{address} ended the TLS handshake: {(error.strerror or str(error)).lower()}"
+            f"{address} ended the TLS handshake: {reason_of(error)}"
         ) from error
 
 
@@ -126,7 +126,7 @@ def _of_server(text: str, store: Store, ca: Path | None) -> Subject:
         facts = facts_of(fetch(address))
     except ssl.SSLError as error:
         raise CertificateError(
-            f"{address} refused the TLS handshake: {error.reason or error}"
+            f"{address} refused the TLS handshake: {reason_of(error)}"
         ) from error
     kept = next((k for k in store.list() if k.facts.fingerprint == facts.fingerprint), None)
     if ca is None and kept:

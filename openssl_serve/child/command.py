@@ -9,7 +9,7 @@ from pathlib import Path
 
 from openssl_serve import tools
 from openssl_serve.child.processes import is_alive
-from openssl_serve.errors import CommandError
+from openssl_serve.errors import CommandError, reason_of
 from openssl_serve.hosts import shorten
 
 TERMINATE_GRACE_S = 2.0
@@ -103,7 +103,7 @@ def _sleep(seconds: float) -> bool:
 def _not_started(words: Sequence[str], error: OSError) -> CommandError:
     program = words[0]
     found = error.errno != errno.ENOENT
-    message = f"{shorten(program)}: {(error.strerror or str(error)).lower()}"
+    message = f"{shorten(program)}: {reason_of(error)}"
     if not found and "/" not in program:
         message = f"{shorten(program)}: there is no such program in PATH"
     return CommandError(

@@ -8,7 +8,7 @@ import itertools
 import os
 
 from openssl_serve.cli import render
-from openssl_serve.errors import AppError, OpensslServeError
+from openssl_serve.errors import AppError, OpensslServeError, reason_of
 
 DEFAULT_COMMAND = "serve"
 
@@ -110,8 +110,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         # A full disk behind stdout; whoever opens a file says what is wrong with it.
         render.drop_results()
-        why = (error.strerror or str(error)).lower()
-        render.error(f"{error.filename or 'standard output'}: {why}")
+        render.error(f"{error.filename or 'standard output'}: {reason_of(error)}")
         return 1
 
 

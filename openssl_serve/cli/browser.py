@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from openssl_serve import tools
 from openssl_serve.child.environment import without_ours
+from openssl_serve.errors import reason_of
 from openssl_serve.openssl.binary import candidates
 
 PATIENCE_S = 3.0
@@ -35,7 +36,7 @@ def open_url(url: str, ended: threading.Event) -> tools.Child:
     try:
         child = tools.start_apart(words, environ)
     except OSError as error:
-        raise NoBrowserError(f"{words[0]}: {(error.strerror or str(error)).lower()}") from error
+        raise NoBrowserError(f"{words[0]}: {reason_of(error)}") from error
     for _ in range(round(PATIENCE_S / STEP_S)):
         if child.poll() is not None or ended.wait(STEP_S):
             break

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import typer
 
+from openssl_serve.cli.files import read_secret
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Host, parse_host, shorten
 
@@ -70,14 +71,8 @@ def explain_groups(groups: Sequence[Sequence[Host]], openssl: str | None) -> str
 def key_password(key: Path, file: Path | None) -> str | None:
     """Find the password of *key*: in *file*, in the environment, by asking on a terminal."""
     if file is not None:
-        try:
-            return file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeError) as error:
-            reason = (getattr(error, "strerror", None) or "is no text").lower()
-            raise UsageError(
-                f"--cert-key-password-file {shorten(str(file))}: {reason}",
-                "the file holds the password as text; its last line break does not count",
-            ) from error
+        hint = "the file holds the password as text; its last line break does not count"
+        return read_secret(file, "--cert-key-password-file", hint)
     if PASSWORD_VARIABLE in os.environ:
         return os.environ[PASSWORD_VARIABLE]
     if sys.stdin.isatty() and sys.stderr.isatty():

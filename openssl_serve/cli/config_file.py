@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from openssl_serve.errors import UsageError
+from openssl_serve.errors import UsageError, reason_of
 from openssl_serve.hosts import shorten
 from openssl_serve.paths import expand
 
@@ -24,7 +24,7 @@ def read_file(named: str) -> Keys:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"--config {shorten(named)}: {_reason(error)}") from error
+        raise UsageError(f"--config {shorten(named)}: {reason_of(error)}") from error
     return _parse(path, content) or {}
 
 
@@ -47,7 +47,7 @@ def find_file() -> tuple[Path | None, Keys]:
             if name == PROJECT_FILE:
                 # Nobody said that it has anything for us.
                 continue
-            raise UsageError(f"{name}: {_reason(error)}") from error
+            raise UsageError(f"{name}: {reason_of(error)}") from error
         # Most projects have a pyproject.toml; few of them have our table in it.
         if name == PROJECT_FILE and TABLE.encode() not in content:
             continue
@@ -85,10 +85,6 @@ def _parse(path: Path, content: bytes) -> Keys | None:
     if found is not None and not isinstance(found, dict):
         raise UsageError(f"{path}: tool.{TABLE} is {described(found)}, and a table is wanted")
     return found
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 def described(value: Any) -> str:

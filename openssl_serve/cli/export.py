@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from openssl_serve.cli import inspection, render
-from openssl_serve.cli.files import write_new
+from openssl_serve.cli.files import read_secret, write_new
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import parse_address, parse_host, shorten
 
@@ -88,11 +88,8 @@ def export(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
 def _password(file: Path | None) -> str:
     """The password of an export: from *file*, the environment, or asked for twice."""
     if file is not None:
-        try:
-            return file.read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "is no text"
-            raise UsageError(f"--password-file {file}: {reason.lower()}") from error
+        hint = "the file holds the password as text; its last line break does not count"
+        return read_secret(file, "--password-file", hint)
     if PASSWORD_VARIABLE in os.environ:
         return os.environ[PASSWORD_VARIABLE]
     if sys.stdin.isatty() and sys.stderr.isatty():

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from openssl_serve.cli.address_options import SOURCES
+from openssl_serve.cli.files import read_secret
 from openssl_serve.cli.options import option
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import shorten
@@ -76,13 +77,6 @@ def credentials(
     if auth_file is None:
         assert auth is not None
         return parse_credentials(auth, "--auth")
-    source = f"--auth-file {shorten(str(auth_file))}"
-    try:
-        text = auth_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        reason = (getattr(error, "strerror", None) or "is no text").lower()
-        raise UsageError(
-            f"{source}: {reason}",
-            "the file holds name:password; its last line break does not count",
-        ) from error
-    return parse_credentials(text.rstrip("\r\n"), source)
+    hint = "the file holds name:password; its last line break does not count"
+    text = read_secret(auth_file, "--auth-file", hint)
+    return parse_credentials(text, f"--auth-file {shorten(str(auth_file))}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from openssl_serve.errors import HttpError, UsageError
+from openssl_serve.errors import HttpError, UsageError, reason_of
 from openssl_serve.hosts import shorten
 
 SECRET_SUFFIXES = (b".key", b".pem", b".p12", b".pfx", b".jks", b".keystore")
@@ -84,7 +84,7 @@ class Folder:
             os.scandir(self.root).close()
         except OSError as error:
             raise UsageError(
-                f'cannot serve "{shorten(str(root))}": {error.strerror or error}',
+                f'cannot serve "{shorten(str(root))}": {reason_of(error)}',
                 "name a folder: openssl-serve path/to/folder",
             ) from error
         self._prefix = self.root.rstrip(b"/") + b"/"

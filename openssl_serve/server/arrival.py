@@ -12,7 +12,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 from ssl import SSLWantWriteError
 from typing import TYPE_CHECKING
 
-from openssl_serve.errors import HttpError
+from openssl_serve.errors import HttpError, reason_of
 from openssl_serve.http1.request import Peer
 from openssl_serve.server.connection import Connection
 from openssl_serve.server.contexts import refusal
@@ -158,8 +158,8 @@ class Arrival(Participant):
         """Say why there is no TLS, if anybody can learn from it; or always, to who asked for it."""
         log, reason = self._server.log, refusal(error)
         if log.verbose:
-            why = getattr(error, "reason", None) or error.strerror or type(error).__name__
-            log.note(f"{self._name} {reason or f'ended in the TLS handshake: {why}'}")
+            why = reason or f"ended in the TLS handshake: {reason_of(error)}"
+            log.note(f"{self._name} {why}")
         elif reason:
             log.note_once(f"{self._name} {reason}")
 

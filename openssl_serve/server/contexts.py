@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from openssl_serve.errors import reason_of
+
 
 class ContextProvider(Protocol):
     """Where the server gets the context for each new connection."""
@@ -94,7 +96,9 @@ class ReloadingContext(ReadyContext):
             if (state == self._failed or asked) and state != self._told:
                 self._told = state
                 names = " and ".join(map(str, self._paths))
-                self._tell(f"cannot load {names}, the certificate before stays in use: {error}")
+                self._tell(
+                    f"cannot load {names}, the certificate before stays in use: {reason_of(error)}"
+                )
             self._failed = state
             return
         self._state = state
@@ -169,7 +173,7 @@ def refusal(error: OSError) -> str | None:
     """
     if not isinstance(error, ssl.SSLError):
         return None
-    reason = (error.reason or "").lower().replace("_", " ")
+    reason = reason_of(error)
     for alert, meaning in _ALERTS.items():
         if reason.endswith(f"alert {alert}"):
             return f"refused the certificate: {meaning} (TLS alert: {alert})"
@@ -199,5 +203,5 @@ def system_verdict(context: ssl.SSLContext, server_name: str) -> str | None:
             except ssl.SSLCertVerificationError as error:
                 return error.verify_message
             except ssl.SSLError as error:
-                return error.reason or str(error)
+                return reason_of(error)
     return None

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from openssl_serve.errors import ListenError
+from openssl_serve.errors import ListenError, reason_of
 from openssl_serve.hosts import Address
 from openssl_serve.server.ports import listen_error
 
@@ -51,7 +51,7 @@ def open_tcp(address: Address) -> list[socket.socket]:
         )
     except OSError as error:
         raise ListenError(
-            f"cannot listen on {address}: {error.strerror or error}",
+            f"cannot listen on {address}: {reason_of(error)}",
             f"this machine only: --bind-addr 127.0.0.1:{address.port}",
         ) from error
     # IPv4 first: it is what "localhost" means to most clients.
@@ -92,7 +92,7 @@ def open_unix(path: Path, mode: int | None = None) -> list[socket.socket]:
             listener.close()
             raise
     except OSError as error:
-        raise ListenError(f"cannot listen on {path}: {error.strerror or error}") from error
+        raise ListenError(f"cannot listen on {path}: {reason_of(error)}") from error
     listener.setblocking(False)
     return [listener]
 

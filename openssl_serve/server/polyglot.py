@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from selectors import EVENT_READ
 from typing import Any
 
+from openssl_serve.errors import reason_of
 from openssl_serve.hosts import Address
 from openssl_serve.http1.fields import http_date
 from openssl_serve.server.access_log import AccessLog
@@ -154,7 +155,7 @@ class PolyglotServer(Loop, socketserver.TCPServer):
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     # Nothing can be accepted before something is closed; the next look retries.
                     self._accept_more(wanted=False)
-                    self.log.note(f"cannot accept connections for now: {error.strerror}")
+                    self.log.note(f"cannot accept connections for now: {reason_of(error)}")
                     return
                 # The client went before it was accepted (ECONNABORTED and its kin).
                 continue

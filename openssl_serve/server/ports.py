@@ -8,7 +8,7 @@ import resource
 import sys
 from pathlib import Path
 
-from openssl_serve.errors import ListenError
+from openssl_serve.errors import ListenError, reason_of
 from openssl_serve.hosts import Address
 
 _LISTEN = "0A"
@@ -34,7 +34,7 @@ def listen_error(address: Address, error: OSError) -> ListenError:
             f"this machine only: --bind-addr 127.0.0.1:{address.port}",
             f"the whole network: --bind-addr 0.0.0.0:{address.port}",
         )
-    return ListenError(f"cannot listen on {address}: {error.strerror or error}")
+    return ListenError(f"cannot listen on {address}: {reason_of(error)}")
 
 
 def find_holder(port: int) -> str | None:

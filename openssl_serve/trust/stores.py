@@ -18,7 +18,7 @@ from openssl_serve import tools
 from openssl_serve.certs import pem
 from openssl_serve.certs.authority import ORGANIZATION
 from openssl_serve.certs.facts import CertificateFacts, facts_of
-from openssl_serve.errors import CertificateError, TrustStoreError
+from openssl_serve.errors import CertificateError, TrustStoreError, reason_of
 from openssl_serve.hosts import shorten
 from openssl_serve.trust.target import Target, Unwanted
 
@@ -176,8 +176,8 @@ class TrustStore(ABC):
             # Their words are parsed, and quoted.
             output = tools.capture(command, {"LC_ALL": "C"}, self.timeout_s)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise TrustStoreError(f"{self}: {program} cannot be started: {reason}") from error
+            why = reason_of(error)
+            raise TrustStoreError(f"{self}: {program} cannot be started: {why}") from error
         if output is None:
             raise TrustStoreError(f"{self}: {program} did not end within {self.timeout_s:g} s")
         return output

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openssl_serve.certs.facts import CertificateFacts
-from openssl_serve.errors import OpensslServeError, TrustStoreError
+from openssl_serve.errors import OpensslServeError, TrustStoreError, reason_of
 from openssl_serve.trust import handshake
 from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, find_program, ours
 from openssl_serve.trust.target import PROOF_HOST, Target, Unwanted
@@ -158,4 +158,4 @@ def _ours_in(path: Path) -> list[CertificateFacts]:
     except (FileNotFoundError, IsADirectoryError):
         return []
     except OSError as error:
-        raise TrustStoreError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+        raise TrustStoreError(f"{path}: {reason_of(error)}") from error

@@ -53,7 +53,7 @@ def test_why_a_port_cannot_be_had(number, words, hint):
 def test_another_reason_is_told_as_the_system_has_it():
     error = listen_error(Address("::1", 1), OSError(errno.ENOBUFS, "No buffer space"))
 
-    assert str(error) == "cannot listen on [::1]:1: No buffer space"
+    assert str(error) == "cannot listen on [::1]:1: no buffer space"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import ssl
 from typing import TYPE_CHECKING
 
-from openssl_serve.errors import UsageError
+from openssl_serve.errors import UsageError, reason_of
 from openssl_serve.handlers.proxy.dial import Dial, DialError
 from openssl_serve.handlers.proxy.fields import ProxyOptions
 from openssl_serve.handlers.proxy.link import Link
@@ -97,7 +97,7 @@ def client_context(options: ProxyOptions) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=options.ca_file)
     except OSError as error:
-        why = getattr(error, "reason", None) or error.strerror or error
+        why = reason_of(error)
         raise UsageError(
             f"--upstream-ca {options.ca_file}: no certificates can be read from it ({why})",
             "it has to hold certificates in PEM",
