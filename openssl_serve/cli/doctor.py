@@ -12,7 +12,7 @@ import typer
 
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.patient import Finding, Patient
-from openssl_serve.errors import OpensslServeError
+from openssl_serve.errors import CertificateError, OpensslServeError
 
 DEFAULT_PORT = 8080
 
@@ -217,7 +217,12 @@ def _clients(patient: Patient) -> Iterator[Finding]:
     from openssl_serve.clients.programs import programs  # noqa: PLC0415
     from openssl_serve.clients.runtimes import runtimes  # noqa: PLC0415
 
-    exhibit = exhibit_of(patient.store, patient.target)
+    try:
+        exhibit = exhibit_of(patient.store, patient.target)
+    except CertificateError as error:
+        # Whoever looked at what is kept has found that bad already.
+        yield Finding("clients", None, f"not asked: {error}")
+        return
     if exhibit is None:
         yield Finding(
             "clients", None, "not asked: no certificate is kept that could be shown to them"

@@ -345,6 +345,20 @@ def test_doctor_asks_nobody_when_there_is_nothing_to_show(cli, machine):
     )
 
 
+def test_doctor_asks_nobody_when_what_is_kept_cannot_be_read(cli, home, machine):
+    home.mkdir(mode=0o700)
+    (home / "_local_ca.crt").write_text("x")
+
+    finished = cli("doctor", "--json")
+    told = json.loads(finished.out)
+
+    assert finished.code == 1
+    assert told["clients"] == []
+    says = f"{home}/_local_ca.crt: is no certificate in PEM form"
+    assert told["findings"][-1] == {"name": "clients", "good": None, "says": f"not asked: {says}"}
+    assert {"name": "kept", "good": False, "says": says} in told["findings"]
+
+
 def test_doctor_asks_nobody_when_it_is_not_to(cli, machine, monkeypatch):
     monkeypatch.setattr(asking, "ask_all", None)
     cli.good("generate", "--ca")
