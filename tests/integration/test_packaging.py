@@ -165,7 +165,7 @@ def test_the_wheel_names_its_command_its_plugin_and_its_dependencies(wheel: Path
         if line.startswith("Requires-Dist: ") and "extra ==" not in line
     ]
     names = {line.replace(">", "<").partition("<")[0] for line in required}
-    assert names == {"appdirs", "httptools", "idna", "rich", "segno", "sh", "typer"}
+    assert names == {"appdirs", "httptools", "idna", "segno", "sh", "typer"}
 
 
 def test_a_wheel_made_of_the_sdist_is_the_same(wheel: Path, sdist: Path, tmp_path: Path) -> None:
