@@ -8,7 +8,7 @@ import itertools
 import os
 
 from openssl_serve.cli import render
-from openssl_serve.errors import AppError, OpensslServeError, reason_of
+from openssl_serve.errors import AppError, OpensslServeError, UsageError, reason_of
 
 DEFAULT_COMMAND = "serve"
 
@@ -99,7 +99,7 @@ def run(arguments: list[str]) -> int:
     except OpensslServeError as error:
         if isinstance(error, AppError):
             render.passage(error.trace)
-        render.error(str(error), *error.hints)
+        render.error(str(error), *_meant(error, arguments), *error.hints)
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -112,6 +112,14 @@ def run(arguments: list[str]) -> int:
         render.drop_results()
         render.error(f"{error.filename or 'standard output'}: {reason_of(error)}")
         return 1
+
+
+def _meant(error: OpensslServeError, arguments: list[str]) -> list[str]:
+    if not isinstance(error, UsageError):
+        return []
+    from openssl_serve.cli.usage import meant_command  # noqa: PLC0415  seldom needed
+
+    return meant_command(arguments)
 
 
 def _parse_and_run(arguments: list[str]) -> int:
@@ -135,6 +143,7 @@ def _parse_and_run(arguments: list[str]) -> int:
     except typer.Abort:
         return EXIT_INTERRUPTED
     except typer.TyperException as error:
-        render.usage_error(error)
-        return 2
+        from openssl_serve.cli.usage import error_of  # noqa: PLC0415  seldom needed
+
+        raise error_of(error) from error
     return code if isinstance(code, int) else 0

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TextIO
 
 from openssl_serve.hosts import shorten
 
@@ -61,14 +61,6 @@ def warning(message: str, *hints: str) -> None:
     note(f"{style('openssl-serve: warning:', 'yellow')} {shorten(message, 1000)}")
     for hint in hints:
         note(f"{style('openssl-serve: hint:', 'cyan')} {shorten(hint, 1000)}")
-
-
-def usage_error(exception: Any) -> None:
-    """Print an error of the command line's own parser in our style; its notes are hints."""
-    message = exception.format_message().rstrip(".")
-    command = getattr(getattr(exception, "ctx", None), "command_path", "openssl-serve")
-    hints = [f"{command} --help shows what can be said", *getattr(exception, "__notes__", ())]
-    error(message[:1].lower() + message[1:], *hints)
 
 
 def wants_colour(stream: TextIO | None = None, environment: Mapping[str, str] = os.environ) -> bool:

@@ -178,7 +178,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     pairs = wanted_pairs(cert or [], cert_key or [])
     password_file = cert_key_password_file
     if not 1 <= workers <= MAX_WORKERS:
-        raise UsageError(f"--workers {workers}: from 1 to {MAX_WORKERS} can serve")
+        raise UsageError(f"--workers {workers}: from 1 to {MAX_WORKERS} make sense")
     # Only now: these bring ssl and the server, and --help needs neither.
     from openssl_serve import api  # noqa: PLC0415
     from openssl_serve.cli.banner import Banner  # noqa: PLC0415

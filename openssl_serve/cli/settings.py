@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from openssl_serve.cli import config as files
-from openssl_serve.cli import inspection
+from openssl_serve.cli import inspection, render
 from openssl_serve.cli.app import ROOMS, SERVING
 from openssl_serve.cli.response_options import header_lines
 from openssl_serve.errors import UsageError
@@ -66,6 +66,9 @@ def show_config(
         rows = [setting._asdict() for setting in settings]
         path = str(found.path) if found.path else None
         words.as_json({"command": command, "file": path, "options": rows})
+        return
+    if not settings:
+        render.note(f"{command} has no option that a file or the environment can set")
         return
     lines = [(each.option, _shown(each), each.name or each.origin) for each in settings]
     table([("OPTION", "VALUE", "FROM"), *lines])

@@ -105,7 +105,7 @@ def test_what_is_no_port(cli, port):
 
 
 def test_without_a_command_there_is_nothing_to_run(cli):
-    assert "missing argument" in cli.refused(2, "run", "--port", "0")
+    assert cli.refused(2, "run", "--port", "0") == "COMMAND is missing"
 
 
 def test_several_processes_cannot_have_one_command(cli):
