@@ -100,7 +100,7 @@ def find(pairs: Pairs) -> Authority | None:
         return None
     facts = read_facts_file(cert)
     if facts.shape is not Shape.CA:
-        raise CertificateError(f"{cert}: is no local CA", "move it away, and a new one is made")
+        raise CertificateError(f"{cert} is no local CA", "move it away, and a new one is made")
     return Authority(cert, key, facts)
 
 

@@ -27,7 +27,7 @@ def check_pair(certificate: Path, key: Path, password: str | None = None) -> Non
         if password is None:
             raise CertificateError(
                 f"{key}: the key is encrypted, and no password was given",
-                "--cert-key-password-file PATH, or OPENSSL_SERVE_KEY_PASSWORD",
+                "--cert-key-password-file PATH, or $OPENSSL_SERVE_KEY_PASSWORD",
             )
         return password
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from openssl_serve.certs.store import Kept
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import parse_host
+from openssl_serve.hosts import parse_host, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ def _quoted(path: object) -> str:
     text = str(path)
     if set(text) & set('"\\\n\r$'):
         raise UsageError(
-            f'"{text!r}" cannot be written into a configuration', "move the data folder"
+            f'"{shorten(text)}" cannot be written into a configuration', "move the data folder"
         )
     return f'"{text}"' if set(text) & set(" ;{}#'") else text
 

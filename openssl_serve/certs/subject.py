@@ -84,9 +84,7 @@ def handshake(address: Address, context: ssl.SSLContext) -> ssl.SSLSocket:
         raise CertificateError(f"{address} does not speak TLS") from error
     except OSError as error:
         raw.close()
-        raise CertificateError(
-            f"{address} ended the TLS handshake: {reason_of(error)}"
-        ) from error
+        raise CertificateError(f"{address} ended the TLS handshake: {reason_of(error)}") from error
 
 
 def _is_address(text: str) -> bool:

@@ -8,9 +8,9 @@ import typer
 
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.files import write_new
-from openssl_serve.cli.options import option
+from openssl_serve.cli.options import choice, option
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import Host, parse_host, shorten
+from openssl_serve.hosts import Host, parse_host
 
 if TYPE_CHECKING:
     from openssl_serve.certs.authority import Authority
@@ -62,15 +62,20 @@ def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     openssl: inspection.OPENSSL = None,
 ) -> None:  # fmt: skip
     """Make a certificate for HOSTs (default: localhost)."""
-    from openssl_serve.certs.profile import DEFAULT_DAYS, CertificateProfile, Shape  # noqa: PLC0415
+    from openssl_serve.certs.profile import (  # noqa: PLC0415
+        DEFAULT_DAYS,
+        CertificateProfile,
+        KeyType,
+        Shape,
+    )
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
 
     if ca and self_signed:
-        raise UsageError("--ca and --self-signed exclude each other")
+        raise UsageError("--ca and --self-signed exclude each other", "leave out one of them")
     if permit and not ca:
         raise UsageError("--permit is for a new local CA", "add --ca")
     shape = Shape.LEAF if ca else Shape.SELF_SIGNED if self_signed else None
-    kind = _key_type(key_type)
+    kind = choice(KeyType, key_type, "--key-type") if key_type else None
     profile = CertificateProfile.for_server(
         hosts or ["localhost"], days=days or DEFAULT_DAYS, key_type=kind, shape=shape
     )
@@ -128,7 +133,9 @@ def path(
 ) -> None:
     """Print one path."""
     if cert + key + chain + ca > 1:
-        raise UsageError("one of --cert, --key, --chain and --ca at a time")
+        raise UsageError(
+            "--cert, --key, --chain and --ca exclude each other", "leave out all but one"
+        )
     kept = inspection.open_store().get(parse_host(host))
     chosen = kept.key_path if key else kept.ca_path if ca else kept.cert_path
     render.result(str(chosen))
@@ -154,8 +161,10 @@ def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     from openssl_serve.certs.profile import KeyType  # noqa: PLC0415
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
 
-    if (hosts and all_) or (ca and (hosts or all_ or new_key)):
-        raise UsageError("hosts, --all and --ca exclude each other, and --ca keeps its key")
+    if bool(hosts) + all_ + ca > 1:
+        raise UsageError("HOST, --all and --ca exclude each other", "leave out all but one")
+    if ca and new_key:
+        raise UsageError("--new-key with --ca: the local CA keeps its key", "leave out --new-key")
     store, tool = inspection.open_store(), Openssl(openssl)
     now = dt.datetime.now(dt.UTC)
     if ca:
@@ -243,18 +252,6 @@ def _progress(key_type: "KeyType | None") -> AbstractContextManager[None]:
     if key_type is None or not key_type.is_rsa:
         return nullcontext()
     return render.progress(f"making an {key_type.description} key")
-
-
-def _key_type(text: str | None) -> "KeyType | None":
-    from openssl_serve.certs.profile import KeyType  # noqa: PLC0415
-
-    if text is None:
-        return None
-    try:
-        return KeyType(text)
-    except ValueError as error:
-        names = ", ".join(KeyType)
-        raise UsageError(f'--key-type "{shorten(text)}" is none of {names}') from error
 
 
 def _copy(paths: list[Path], folder: Path, *, overwrite: bool) -> list[Path]:

@@ -9,8 +9,9 @@ import typer
 
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.files import read_secret, write_new
+from openssl_serve.cli.options import choice
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import parse_address, parse_host, shorten
+from openssl_serve.hosts import parse_address, parse_host
 
 PASSWORD_VARIABLE = "OPENSSL_SERVE_EXPORT_PASSWORD"  # noqa: S105 - a name, not a password
 FORMS = (
@@ -57,10 +58,7 @@ def export(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     from openssl_serve.certs.sites import Site  # noqa: PLC0415
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
 
-    try:
-        wanted = Form(form)
-    except ValueError as error:
-        raise UsageError(f'--format "{shorten(form)}" is none of {FORMS}') from error
+    wanted = choice(Form, form, "--format")
     site = Site(port, http_port, str(parse_address(upstream, "--upstream")))
     if out is not None and out.exists() and not force:
         raise UsageError(f"--out {out} exists already", "--force overwrites it")
@@ -100,5 +98,5 @@ def _password(file: Path | None) -> str:
         )
     raise UsageError(
         "an export with a private key needs a password",
-        f"--password-file FILE, or {PASSWORD_VARIABLE}",
+        f"--password-file FILE, or ${PASSWORD_VARIABLE}",
     )

@@ -66,8 +66,10 @@ def trust(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     from openssl_serve.trust.stores import State  # noqa: PLC0415
     from openssl_serve.trust.target import target_of  # noqa: PLC0415
 
-    if check + dry_run + constrain > 1 and (check or constrain):
-        raise UsageError("--check, --dry-run and --constrain are for one at a time")
+    if check + dry_run + constrain > 1:
+        raise UsageError(
+            "--check, --dry-run and --constrain exclude each other", "leave out all but one"
+        )
     kinds = _kinds(store)
     data, tool = inspection.open_store(), Openssl(openssl)
     if check or dry_run:
@@ -228,7 +230,8 @@ def _unwanted(fingerprint: str | None) -> "Unwanted":
     if authority is None:
         raise TrustStoreError(
             f"there is no local CA in {data.folder}, so nothing of it to take back",
-            "one whose files are gone: openssl-serve trust --check, then untrust SHA256",
+            "one whose files are gone: openssl-serve untrust SHA256 "
+            "(openssl-serve trust --check lists it)",
         )
     return Target(authority.cert_path, authority.facts)
 
@@ -271,4 +274,6 @@ def _kinds(names: Sequence[str] | None) -> "list[Kind]":
         return [Kind(name) for name in dict.fromkeys(names or ())]
     except ValueError as error:
         bad = next(name for name in names or () if name not in list(Kind))
-        raise UsageError(f'--store "{shorten(bad)}" is none of {", ".join(Kind)}') from error
+        raise UsageError(
+            f'--store "{shorten(bad)}" is none of {", ".join(Kind)}', "without --store, all of them"
+        ) from error

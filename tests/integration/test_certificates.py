@@ -238,7 +238,7 @@ def test_path(cli, home):
         (["--chain"], "a_test.crt"), (["--ca"], "_local_ca.crt"),
     ]:  # fmt: skip
         assert cli.good("path", "a.test", *words).out == f"{home}/{name}\n"
-    assert "at a time" in cli.refused(2, "path", "a.test", "--key", "--ca")
+    assert "exclude each other" in cli.refused(2, "path", "a.test", "--key", "--ca")
     assert "no certificate is kept for b.test" in cli.refused(4, "path", "b.test")
 
 
@@ -346,6 +346,7 @@ class TestRenew:
         assert "no certificate is kept for a.test" in cli.refused(4, "renew", "a.test")
         assert "there is no local CA" in cli.refused(4, "renew", "--ca")
         assert "exclude" in cli.refused(2, "renew", "a.test", "--all")
+        assert "keeps its key" in cli.refused(2, "renew", "--ca", "--new-key")
         assert not home.exists()
 
 

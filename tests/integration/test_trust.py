@@ -297,8 +297,8 @@ def test_options_that_make_no_sense(cli):
     assert '"chrome" is none of system, macos, nss, java' in cli.refused(
         2, "trust", "--store", "nss", "--store", "chrome"
     )
-    assert "one at a time" in cli.refused(2, "trust", "--check", "--dry-run")
-    assert "one at a time" in cli.refused(2, "trust", "--check", "--constrain")
+    assert "exclude each other" in cli.refused(2, "trust", "--check", "--dry-run")
+    assert "exclude each other" in cli.refused(2, "trust", "--check", "--constrain")
     assert "there is no keychain on this machine" in cli.refused(5, "trust", "--store", "macos")
     assert "there is no Java on this machine" in cli.refused(5, "trust", "--store", "java")
 
