@@ -1,6 +1,8 @@
 """Bytes passed both ways between two sockets, once they have agreed on another protocol."""
 
+import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING
 
@@ -23,14 +25,17 @@ HALF_CLOSED_S = 30.0
 class Flow:
     """One direction: from *source* to *sink*, of which *backlog* has been read already."""
 
-    __slots__ = ("_backlog", "has_ended", "passed", "sink", "source")
+    __slots__ = ("_backlog", "_owes_end", "has_ended", "is_dry", "passed", "sink", "source")
 
     def __init__(self, source: Transport, sink: Transport, backlog: bytes) -> None:
         self.source = source
         self.sink = sink
         self._backlog: bytes | memoryview = backlog
+        self._owes_end = False
         self.has_ended = False
-        """Whether the source has said that there is no more."""
+        """Whether the source has said that there is no more, or nobody hears it."""
+        self.is_dry = False
+        """Whether nothing is there that the source has said."""
         self.passed = 0
         """Bytes that the sink has taken."""
 
@@ -45,23 +50,58 @@ class Flow:
         return self.has_ended and not self._backlog
 
     def move(self) -> None:
-        """Pass on what is there while the sink takes it; raises OSError when an end has gone."""
+        """Pass on what is there while the sink takes it; raises OSError when the source has gone.
+
+        When it is the sink that has gone, this direction alone is over: what it has said before
+        that is still to be heard.
+        """
+        self.is_dry = False
         try:
             for _ in range(TURN):
-                while self._backlog:
-                    sent = self.sink.send(self._backlog)
-                    self.passed += sent
-                    self._backlog = self._backlog[sent:] if sent < len(self._backlog) else b""
+                self._send()
                 if self.has_ended:
                     return
-                data = self.source.take(PIECE)
+                data = self._take()
                 if data:
                     self._backlog = memoryview(data)
                 else:
-                    self.has_ended = True
-                    self.sink.end_sending()
+                    self.has_ended = self._owes_end = True
         except WOULD_BLOCK:
+            self.is_dry = not self._backlog
+
+    def _send(self) -> None:
+        try:
+            while self._backlog:
+                sent = self.sink.send(self._backlog)
+                self.passed += sent
+                self._backlog = self._backlog[sent:] if sent < len(self._backlog) else b""
+        except WOULD_BLOCK:
+            raise
+        except OSError:
+            self.has_ended, self._backlog = True, b""
+
+    def _take(self) -> bytes:
+        try:
+            return self.source.take(PIECE)
+        except ssl.SSLZeroReturnError:
+            # How the end is told when we have ended our side before.
+            return b""
+
+    def pass_on_end(self, back: "Flow") -> None:
+        """Tell the sink that there is no more, once nothing is left of what it says *back*.
+
+        To end our side of TLS is to look for the other's end, too: what OpenSSL finds instead, it
+        may drop, and is then at its end; or it waits where no selector sees it. A WebSocket has
+        nothing more to say there. Raises OSError as `move` does.
+        """
+        if not self._owes_end:
             return
+        if self.sink.is_plain or back.is_dry or back.has_ended:
+            self._owes_end = False
+            with suppress(OSError):
+                self.sink.end_sending()
+            if not self.sink.is_plain:
+                back.move()
 
 
 class Tunnel:
@@ -84,7 +124,7 @@ class Tunnel:
         self._on_end = on_end
         self._down = Flow(upstream, client, to_client)
         self._up = Flow(client, upstream, to_upstream)
-        self._ends = (
+        self._ends: tuple[End, ...] = (
             End(self, client, says=self._up, hears=self._down),
             End(self, upstream, says=self._down, hears=self._up),
         )
@@ -101,16 +141,19 @@ class Tunnel:
 
     def move(self) -> None:
         """Pass on what can be, then wait for what cannot."""
+        up, down = self._up, self._down
         try:
-            self._up.move()
-            self._down.move()
+            up.move()
+            down.move()
+            down.pass_on_end(up)
+            up.pass_on_end(down)
         except OSError:
             self.close()
             return
-        if self._up.is_over and self._down.is_over:
+        if up.is_over and down.is_over:
             self.close()
             return
-        is_half_closed = self._up.has_ended or self._down.has_ended
+        is_half_closed = up.has_ended or down.has_ended
         for end in self._ends:
             end.deadline = self._server.now + HALF_CLOSED_S if is_half_closed else float("inf")
             end.wait(self._server)
@@ -118,7 +161,9 @@ class Tunnel:
     def close(self) -> None:
         """Close both ends; harmless when done before."""
         on_end, self._on_end = self._on_end, _nothing
-        for end in self._ends:
+        # Each holds the other, and both would be left to the cycle collector.
+        ends, self._ends = self._ends, ()
+        for end in ends:
             end.give_back(self._server)
         on_end(self._down.passed)
 
@@ -147,7 +192,11 @@ class End(Participant):
         server.watch(self, EVENT_READ * listens | EVENT_WRITE * self._hears.is_blocked)
         if listens and self._transport.has_decrypted():
             # No selector sees those.
-            server.pool.call(self.on_ready)
+            server.pool.call(self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._is_closed:
+            self._tunnel.move()
 
     def on_deadline(self) -> None:
         """Close both: one has ended, and the other says nothing more."""

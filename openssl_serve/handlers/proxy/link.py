@@ -242,6 +242,7 @@ class Link(Participant):
         assert self._transport is not None
         self._carried = None
         self._is_closed = True
+        self.on_ready = _nothing
         self._server.forget(self)
         self.parser.close()
         return self._transport
