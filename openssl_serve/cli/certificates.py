@@ -18,28 +18,38 @@ if TYPE_CHECKING:
     from openssl_serve.certs.store import Kept, Store
     from openssl_serve.openssl.binary import Openssl
 
-HOSTS = Annotated[list[str] | None, typer.Argument(metavar="[HOST]...", help="Names or addresses.")]
-KEY_TYPE_HELP = "The key: p256, p384, rsa2048, rsa3072, rsa4096 or ed25519.  [default: p256]"
+KEY_TYPE_HELP = (
+    "The type of key: p256, p384, rsa2048, rsa3072, rsa4096 or ed25519.  [default: p256]"
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add all commands about certificates to *app*."""
-    app.command("generate", help="Make a certificate, or use the kept one; print its files.")(
-        generate
-    )
+    app.command(
+        "generate",
+        help="Make a certificate, or use the kept one; print its files.\n\n"
+        "localhost, 127.0.0.1 and ::1 are in each of them.",
+    )(generate)
     app.command("list", help="List the kept certificates.")(list_)
     app.command("path", help="Print the path of a kept certificate, for $(...).")(path)
-    app.command("renew", help="Make kept certificates anew, with their names and keys.")(renew)
+    app.command(
+        "renew",
+        help="Make kept certificates anew, with their names and keys.\n\n"
+        "Those of the HOSTs, or --all of them; without either, those that are due.",
+    )(renew)
     app.command("remove", help="Delete kept certificates and their keys.")(remove)
 
 
 def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
-    hosts: HOSTS = None,
+    hosts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[HOST]...", help="Names or addresses.  [default: localhost]"),
+    ] = None,
     ca: Annotated[
         bool, typer.Option("--ca", help="Issue it with the local CA, made if there is none.")
     ] = False,
     self_signed: Annotated[
-        bool, typer.Option("--self-signed", help="Without a CA, even if there is one.")
+        bool, typer.Option("--self-signed", help="Make it without a CA, even if there is one.")
     ] = False,
     permit: Annotated[
         list[str] | None,
@@ -50,7 +60,7 @@ def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
         str | None, option(KEY_TYPE_HELP, "--key-type", metavar="TYPE")
     ] = None,
     days: Annotated[
-        int | None, option("Lifetime.  [default: 397]", "--days", metavar="N")
+        int | None, option("Days that it is valid.  [default: 397]", "--days", metavar="N")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Copy the files there too.")
@@ -127,7 +137,7 @@ def path(
     cert: Annotated[bool, typer.Option("--cert", help="The certificate (the default).")] = False,
     key: Annotated[bool, typer.Option("--key", help="The private key.")] = False,
     chain: Annotated[
-        bool, typer.Option("--chain", help="What a server sends; without intermediates, --cert.")
+        bool, typer.Option("--chain", help="What a server sends: the same as --cert.")
     ] = False,
     ca: Annotated[bool, typer.Option("--ca", help="What a client has to trust.")] = False,
 ) -> None:
@@ -142,15 +152,17 @@ def path(
 
 
 def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
-    hosts: HOSTS = None,
+    hosts: Annotated[
+        list[str] | None, typer.Argument(metavar="[HOST]...", help="Kept hosts.")
+    ] = None,
     all_: Annotated[
-        bool, typer.Option("--all", help="Every kept certificate, due or not.")
+        bool, typer.Option("--all", help="Renew every kept certificate, due or not.")
     ] = False,
-    ca: Annotated[bool, typer.Option("--ca", help="The local CA: same name, same key.")] = False,
+    ca: Annotated[bool, typer.Option("--ca", help="Renew the local CA; its key stays.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Do nothing; leave with 0 when one is due, else with 1.")
     ] = False,
-    new_key: Annotated[bool, typer.Option("--new-key", help="With a new private key.")] = False,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Make a new private key.")] = False,
     explain: inspection.EXPLAIN = False,
     openssl: inspection.OPENSSL = None,
 ) -> None:

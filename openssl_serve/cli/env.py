@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def env(
     shell: Annotated[
-        str, option("Whose language: sh (bash, zsh, … as well) or fish.",
+        str, option("For whom: sh (bash, zsh and the like) or fish.",
                     "--shell", metavar="SHELL", show=True)
     ] = "sh",
     json: inspection.JSON = False,

@@ -31,19 +31,20 @@ def export(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
         str, typer.Option("--format", metavar="FORM", help=f"What to write: {FORMS}.")
     ] = "pem",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to; else stdout.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not on stdout.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite --out.")] = False,
     password_file: Annotated[
         Path | None,
         typer.Option("--password-file", metavar="FILE",
-                     help=f"For PKCS #12; else ${PASSWORD_VARIABLE}, else a prompt."),
+                     help=f"The password of PKCS #12; else ${PASSWORD_VARIABLE}, else a prompt."),
     ] = None,
     upstream: Annotated[
-        str, typer.Option("--upstream", metavar="HOST:PORT", help="What a web server fronts.")
+        str, typer.Option("--upstream", metavar="HOST:PORT", help="What is behind a web server.")
     ] = "127.0.0.1:3000",
     port: Annotated[
-        int, typer.Option("--port", metavar="PORT", help="Its HTTPS port.", min=1, max=65535)
+        int,
+        typer.Option("--port", metavar="PORT", help="Its HTTPS port.", min=1, max=65535),
     ] = 443,
     http_port: Annotated[
         int,

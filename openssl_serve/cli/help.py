@@ -136,7 +136,7 @@ def of_program(program: Any, ctx: Any) -> str:
     page.text(program.help)
     page.section("Examples", FIRST_EXAMPLES, MAX_EXAMPLE)
     page.section("Commands", commands)
-    page.text(f"openssl-serve COMMAND --help tells more of one. {serve.name} takes:")
+    page.text(f"openssl-serve COMMAND --help has the options of each. Those of {serve.name}:")
     page.parameters(serve, [*serve.params, *program.get_params(ctx)])
     return page.written()
 
@@ -176,13 +176,14 @@ def long_name(param: Any) -> str:
 
 def metavar(param: Any) -> str:
     """What stands for the value of *param*; nothing for a flag."""
-    return str(param.metavar or (param.name.upper() if is_argument(param) else ""))
+    word = str(param.metavar or (param.name.upper() if is_argument(param) else ""))
+    return word.replace("[", "").replace("]", "") if is_argument(param) else word
 
 
 def usage_of(argument: Any) -> str:
     """How *argument* stands in the usage: in brackets if it can be left out."""
     word = metavar(argument)
-    return word if argument.required or word.startswith("[") else f"[{word}]"
+    return word if argument.required else f"[{word}]"
 
 
 def described(param: Any) -> str:

@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openssl_serve.cli import render
+from openssl_serve.cli.options import option
 
 if TYPE_CHECKING:
     from openssl_serve.certs.store import Store
 
 SUBJECT = Annotated[
-    str, typer.Argument(metavar="HOST|FILE|HOST:PORT", help="Kept, on disk, or being served.")
+    str,
+    typer.Argument(metavar="HOST|FILE|HOST:PORT", help="Kept, in a file, or being served."),
 ]
 CA = Annotated[
-    Path | None, typer.Option("--ca", metavar="FILE", help="Trust this, and nothing else.")
+    Path | None,
+    typer.Option("--ca", metavar="FILE", help="Trust this certificate, and no other."),
 ]
 OPENSSL = Annotated[
     str | None,
-    typer.Option("--openssl", metavar="PATH", help="The openssl program.",
-                 envvar="OPENSSL_SERVE_OPENSSL", show_envvar=False),
-]  # fmt: skip
+    option("The openssl program.  [default: the first in PATH]", "--openssl", metavar="PATH"),
+]
 EXPLAIN = Annotated[
     bool, typer.Option("--explain", help="Print the openssl commands instead of running them.")
 ]
@@ -33,7 +35,11 @@ EXIT_FAULT = 4
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     app.command("show", help="Show what is in a certificate, and who can trust it.")(show)
-    app.command("verify", help="Check a certificate with the system's openssl.")(verify)
+    app.command(
+        "verify",
+        help="Check a certificate with the system's openssl.\n\n"
+        "Each check is shown with its command. The exit code is 4 when one fails.",
+    )(verify)
 
 
 def open_store() -> "Store":

@@ -31,7 +31,8 @@ def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
     app.command(
         "run",
-        help="Run COMMAND, a development server, and serve it over HTTPS.",
+        help="Run COMMAND, a development server, and serve it over HTTPS.\n\n"
+        "It gets a free port in PORT, and trusts local HTTPS. When it ends, so does the server.",
         # Without "--", the first word that is no option begins the command, and all that follows
         # is its own.
         context_settings={"allow_interspersed_args": False},
@@ -42,7 +43,9 @@ def run(
     ctx: typer.Context,
     command: Annotated[
         list[str],
-        typer.Argument(metavar="COMMAND...", help="Its words; {port} is where it is to listen."),
+        typer.Argument(
+            metavar="COMMAND...", help="Its words; {port} and {host} are where it is to listen."
+        ),
     ],
     app_port: Annotated[
         str | None,

@@ -57,7 +57,11 @@ class Instead(Protocol):
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    app.command("serve", help="Serve TARGET over HTTPS, and send plain HTTP there.")(serve)
+    app.command(
+        "serve",
+        help="Serve TARGET over HTTPS, and send plain HTTP there.\n\n"
+        "The certificate is made when there is none, and kept for the next time.",
+    )(serve)
 
 
 def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelled out
@@ -68,12 +72,13 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     ] = ".",
     cert_host: Annotated[
         list[str] | None,
-        option("A host of the certificate; repeat for more; A,B for another.  [localhost]",
+        option("A host of the certificate; repeat for more. A,B makes another certificate.  "
+                "[default: localhost]",
                 "--cert-host", metavar="HOST"),
     ] = None,
     cert: Annotated[
         list[str] | None,
-        option("Use this certificate (PEM, leaf first). Bare: generate one, the default.",
+        option("Use this certificate (PEM, leaf first); bare: generate one, the default.",
                 "--cert", metavar="[PATH]"),
     ] = None,
     cert_key: Annotated[
@@ -83,7 +88,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     ] = None,
     cert_key_password_file: Annotated[
         Path | None,
-        option(f"Where the key's password is; else ${PASSWORD_VARIABLE}, else a prompt.",
+        option(f"A file with the password of --cert-key; else ${PASSWORD_VARIABLE}, else a prompt.",
                 "--cert-key-password-file", metavar="PATH"),
     ] = None,
     bind_addr: Annotated[
@@ -161,7 +166,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         int, option("Processes that serve.", "--workers", metavar="N", show=True)
     ] = 1,
     explain: Annotated[
-        bool, option("Print how openssl makes the certificate, and do nothing.",
+        bool, option("Print the openssl commands for the certificate, and do nothing.",
                      "--explain", metavar="")
     ] = False,
     openssl: Annotated[

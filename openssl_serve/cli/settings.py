@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show_config(
-    command: Annotated[str, typer.Argument(help="Whose options.")] = "serve",
+    command: Annotated[str, typer.Argument(help="Whose options to show.")] = "serve",
     json: inspection.JSON = False,
     config: Annotated[
         str | None,

@@ -13,14 +13,18 @@ from openssl_serve.errors import CertificateError, UsageError
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    app.command("sign", help="Sign a certificate request with the local CA.")(sign)
+    app.command(
+        "sign",
+        help="Sign a certificate request with the local CA.\n\n"
+        "Its key and its hosts are taken over, its extensions are not.",
+    )(sign)
 
 
 def sign(
     request: Annotated[Path, typer.Argument(metavar="CSR", help="A request in PEM form.")],
-    days: Annotated[int, option("Lifetime.", "--days", metavar="N", show=True)] = 397,
+    days: Annotated[int, option("Days that it is valid.", "--days", metavar="N", show=True)] = 397,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to; else stdout.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not on stdout.")
     ] = None,
     explain: inspection.EXPLAIN = False,
     openssl: inspection.OPENSSL = None,

@@ -43,8 +43,14 @@ class Outcome(NamedTuple):
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
-    app.command("trust", help="Have this machine trust the local CA, made if there is none.")(trust)
-    app.command("untrust", help="Take the local CA out of all trust stores.")(untrust)
+    app.command(
+        "trust",
+        help="Have this machine trust the local CA, made if there is none.\n\n"
+        "It then issues what was self-signed. What only root can do is printed, and not done.",
+    )(trust)
+    app.command("untrust", help="Take the local CA out of all trust stores.\n\nIts files stay.")(
+        untrust
+    )
 
 
 def trust(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
@@ -54,7 +60,7 @@ def trust(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     ] = False,
     dry_run: DRY_RUN = False,
     constrain: Annotated[
-        bool, typer.Option("--constrain", help="A new CA for local names and addresses alone.")
+        bool, typer.Option("--constrain", help="Make a CA for local names and addresses alone.")
     ] = False,
     json: inspection.JSON = False,
     openssl: inspection.OPENSSL = None,
@@ -100,7 +106,7 @@ def trust(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
 def untrust(
     fingerprint: Annotated[
         str | None,
-        typer.Argument(metavar="[SHA256]", help="Of a CA whose files are gone (trust --check)."),
+        typer.Argument(metavar="[SHA256]", help="The fingerprint of a CA whose files are gone."),
     ] = None,
     store: STORES = None,
     dry_run: DRY_RUN = False,

@@ -73,10 +73,9 @@ def test_the_page_of_the_program_has_its_commands_before_the_options_of_serve(cl
     page = cli.good("--help").out
     headings = re.findall(r"^(\S.*):$", page, re.MULTILINE)
 
-    assert headings == [
-        "Examples", "Commands", "openssl-serve COMMAND --help tells more of one. serve takes",
-        "Arguments", *(heading for heading in pages.GROUPS if heading != "Command"),
-    ]  # fmt: skip
+    assert headings[:2] == ["Examples", "Commands"]
+    assert headings[2].endswith("--help has the options of each. Those of serve")
+    assert headings[3:] == ["Arguments", *list(pages.GROUPS)[1:]]
     assert page.count("--version") == page.count("-h, --help ") == 1
     assert cli.good("-h").out == page
 
