@@ -13,6 +13,7 @@ knows is in exchange.py, and how a client gets here is in arrival.py.
 """
 
 from enum import Enum
+from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING
 
@@ -170,6 +171,10 @@ class Connection(Participant):
 
     def _worked(self, future: "Future[Response]") -> None:
         """Go on, in the loop, with what a thread has made."""
+        # It is not this connection that the loop calls, and nobody else would end it.
+        self._server.guard(self, partial(self._take_result, future))
+
+    def _take_result(self, future: "Future[Response]") -> None:
         request = self._request
         if request is None:
             # Closed meanwhile.
@@ -209,7 +214,8 @@ class Connection(Participant):
         if self._exchange is not exchange or self.state is not State.WORKING:
             response.discard()
             return
-        self._respond(response)
+        # Guarded for the reason above.
+        self._server.guard(self, partial(self._respond, response))
 
     def send_interim(self, head: bytes) -> None:
         """Send *head* before the response, as soon as the client takes it."""
@@ -521,7 +527,9 @@ class Connection(Participant):
     def drain(self) -> None:
         """Close now if nothing is under way, else after the response."""
         if self.is_idle:
-            self._end(linger=False)
+            # Of a request that has been answered, content may still be on its way: closing over it
+            # would take back the answer.
+            self._end(linger=self._parser is not None and not self._parser.is_idle)
         elif self._outgoing is not None and self._outgoing.is_endless:
             self.close()
 

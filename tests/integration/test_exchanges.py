@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 from server_fixtures import TIMEOUT_S, eventually, request
@@ -147,6 +148,41 @@ def test_who_was_not_asked_yet_is_not_hurried(serve, interim):
         asked = connection(running, lambda each: each.state is State.WORKING)
         assert asked.deadline == float("inf")
         assert client.send(b"hello").answer().body == b"thanks"
+
+
+# Faults, and the end.
+
+
+@pytest.mark.parametrize("how", ["offload", "deferred"])
+def test_a_fault_in_what_comes_later_ends_the_connection(serve, how):
+    """Nobody else would: it waits for something that has come and gone."""
+
+    nothing: Any = None
+
+    def begin(exchange):
+        exchange.server.pool.call(lambda: exchange.respond(nothing))
+
+    def handler(_asked):
+        return Offload(lambda: nothing) if how == "offload" else Deferred(begin)
+
+    running = serve(secure=handler, plain=handler)
+    with running.plain() as client:
+        assert client.send(request()).is_ended()
+    assert "AttributeError" in running.log
+
+
+def test_draining_does_not_take_back_an_answer_whose_content_is_on_its_way(serve):
+    running = serve(secure=lambda _: Response(200, (), b"no, thanks"))
+    with running.tls() as client:
+        client.send(request("/", b"Content-Length: 100", method=b"POST"))
+        connection(running, lambda each: each.state is State.READING and not each._parser.is_idle)
+        running.server.pool.call(lambda: running.server.drain(5))
+        eventually(lambda: running.server.draining)
+        client.send(bytes(100))
+        running.in_loop(lambda: None)
+
+        assert client.answer().body == b"no, thanks"
+        assert client.is_ended()
 
 
 # What is left.
