@@ -19,7 +19,7 @@ from openssl_serve.certs.clients import client_verdicts
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.keys import check_pair
 from openssl_serve.certs.subject import Subject, handshake
-from openssl_serve.errors import CertificateError
+from openssl_serve.errors import CertificateError, reason_of
 from openssl_serve.hosts import Address
 from openssl_serve.openssl.binary import Openssl, Output
 
@@ -188,7 +188,7 @@ def _server(subject: Subject, address: Address, openssl: Openssl) -> Iterator[Ch
             cipher = tls.cipher()
             says = f"{tls.version()}, {cipher[0] if cipher else ''}"
     except ssl.SSLError as error:
-        refused = getattr(error, "verify_message", None) or error.reason or str(error)
+        refused = getattr(error, "verify_message", None) or reason_of(error)
     yield Check("handshake", not refused, f"{refused or says}, trusting {trusted}")
     arguments = _server_arguments(address, subject)
     output = openssl.run(*arguments, folder=ROOT, timeout_s=20)

@@ -137,7 +137,7 @@ def test_a_name_that_is_not_known_yet_is_asked_for_again(proxied, upstream, reso
     running = proxied(url=f"http://app.test:{upstream.port}")
     answer = running.get("/")
     assert answer.status == 502
-    assert "Name or service not known" in answer.text
+    assert "cannot be looked up (name or service not known)" in answer.text
     resolver.known["app.test"] = ["127.0.0.1"]
 
     passes(running, upstream)
@@ -334,7 +334,7 @@ def test_one_that_does_not_speak_tls(proxied, upstream):
         answer = client.answer()
 
     assert answer.status == 502
-    assert "does not speak TLS" in answer.text
+    assert "does not speak TLS (wrong version number)" in answer.text
 
 
 def test_one_that_speaks_nothing_else(proxied, upstream):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING
 
+from openssl_serve.errors import reason_of
 from openssl_serve.handlers.proxy.upstream import Place
 from openssl_serve.server.participant import Participant
 from openssl_serve.server.transport import WOULD_BLOCK, Transport
@@ -131,7 +132,7 @@ class Dial(Participant):
             why = f"has a certificate that is not trusted ({error.verify_message})"
             self._fail(DialError(f"{why}; --upstream-ca names one that is"))
         except ssl.SSLError as error:
-            self._fail(DialError(f"does not speak TLS ({error.reason or 'the handshake failed'})"))
+            self._fail(DialError(f"does not speak TLS ({reason_of(error)})"))
         except OSError as error:
             self._connect(_words(error.errno))
         else:

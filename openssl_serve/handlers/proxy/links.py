@@ -62,7 +62,8 @@ class Links:
                 return
             error = future.exception()
             if error is not None:
-                link.could_not_open(DialError(f"has a name that cannot be looked up ({error})"))
+                why = reason_of(error) if isinstance(error, OSError) else error
+                link.could_not_open(DialError(f"has a name that cannot be looked up ({why})"))
                 return
             self._places = future.result()
             self._places_until = server.now + NAME_S
