@@ -79,9 +79,7 @@ class TestPassphrase:
 
         load_custom(write(tmp_path / "cert.pem", LEAF), key, never)
 
-    @pytest.mark.parametrize(
-        ("answer", "words"), [(None, "no password"), ("no", "does not open")]
-    )
+    @pytest.mark.parametrize(("answer", "words"), [(None, "no password"), ("no", "does not open")])
     def test_absent_or_wrong(self, pair, answer, words):
         with pytest.raises(CertificateError, match=words) as caught:
             load_custom(pair[0], pair[1], lambda: answer)
