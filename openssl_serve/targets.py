@@ -117,11 +117,11 @@ def content_of(target: Target, authorities: Authorities, options: ContentOptions
     one place; AppError for an app whose code fails.
     """
     if not options.routes:
-        return _content_at(target, options, 0)
+        return _content_at(target, options)
     return _RoutedContent(target, authorities, options)
 
 
-def _content_at(target: Target, options: ContentOptions, depth: int) -> Content:
+def _content_at(target: Target, options: ContentOptions, place: "Place | None" = None) -> Content:
     if isinstance(target, Path):
         folder = Folder(
             target,
@@ -129,7 +129,8 @@ def _content_at(target: Target, options: ContentOptions, depth: int) -> Content:
             follow_symlinks=options.folder.follow_symlinks,
             never=(*options.never, *options.folder.never),
         )
-        return FolderContent(folder, options.folder)
+        return FolderContent(folder, options.folder, place.path if place else b"")
+    depth = len(place.segments) if place else 0
     if hasattr(target, "handler"):
         # An app that is to be imported: not with this module, since most servers have none.
         return HandlerContent(target.handler(depth))
@@ -161,11 +162,11 @@ class _RoutedContent:
                     "leave out one of them",
                 )
         self._authorities = authorities
-        self._otherwise = _content_at(target, options, 0)
+        self._otherwise = _content_at(target, options)
         self._routed: Sequence[tuple[Place, bool, Content]] = [
             (place, isinstance(route.target, Path) and bool(place.segments), content)
             for route, place in zip(options.routes, places, strict=True)
-            for content in [_content_at(route.target, options, len(place.segments))]
+            for content in [_content_at(route.target, options, place)]
         ]
 
     def handler(self) -> "Handler":

@@ -92,10 +92,11 @@ class Kept:
 
 
 class Files:
-    """Serves *folder*."""
+    """Serves *folder*, whose top browsers find at the path *place* (without a slash at its end)."""
 
-    def __init__(self, folder: Folder, options: FolderOptions) -> None:
+    def __init__(self, folder: Folder, options: FolderOptions, place: bytes = b"") -> None:
         self._folder = folder
+        self._place = place
         self._lookup = Lookup(folder, options)
         self._kept: dict[Key | None, Kept] = {}
         self._compresses = options.compression
@@ -193,7 +194,7 @@ class Files:
             witnesses.append((os.path.dirname(opened.path), None))
         try:
             if self._is_live and is_page(kind, opened.status.st_size):
-                form = represent_live(opened, kind, always)
+                form = represent_live(opened, kind, always, self._place)
                 return self._answer(wish, form, body, witnesses)
             for coding in wish.codings:
                 sibling = open_sibling(self._folder, opened, coding)

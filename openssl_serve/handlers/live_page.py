@@ -11,7 +11,7 @@ MAX_PAGE = 1_048_576
 VARIANT = b"live"
 """In the tag of such a page: a browser that knows the page without the script has another."""
 
-_TAG = b'<script src="/.openssl-serve/reload.js" async></script>\n'
+_TAG = b'<script src="%b%b" async></script>\n'
 
 
 def is_page(kind: bytes, size: int) -> bool:
@@ -19,10 +19,10 @@ def is_page(kind: bytes, size: int) -> bool:
     return kind.startswith(b"text/html") and size <= MAX_PAGE
 
 
-def with_script(page: bytes) -> bytes:
-    """Return *page* with the script.
+def with_script(page: bytes, place: bytes) -> bytes:
+    """Return *page* with the script, which stands below *place* as the page does.
 
     At the very end, where no comment of the page's or string of its scripts can be hit; a parser
     puts what follows `</html>` into the body (HTML standard section 13.2.6.4.22).
     """
-    return page + _TAG
+    return page + _TAG % (place, SCRIPT)

@@ -59,10 +59,15 @@ def represent(
     return holding(found, os.pread(opened.fd, status.st_size, 0))
 
 
-def represent_live(opened: Opened, kind: bytes, always: Iterable[Field]) -> Representation:
-    """Describe *opened*, a page, with the script for live reload in it; held, and never encoded."""
+def represent_live(
+    opened: Opened, kind: bytes, always: Iterable[Field], place: bytes
+) -> Representation:
+    """Describe *opened*, a page of a folder at *place*, with the script for live reload in it.
+
+    It is held, and never encoded.
+    """
     found = describe(opened.status, kind, always, variant=VARIANT)
-    return holding(found, with_script(os.pread(opened.fd, opened.status.st_size, 0)))
+    return holding(found, with_script(os.pread(opened.fd, opened.status.st_size, 0), place))
 
 
 def describe(

@@ -20,6 +20,11 @@ class Place:
     segments: tuple[bytes, ...]
     """Without percent-encoding."""
 
+    @property
+    def path(self) -> bytes:
+        """The path as it stands in a URL, without a slash at its end."""
+        return b"".join(b"/" + quote_from_bytes(each).encode() for each in self.segments)
+
     def covers(self, host: Host | None, segments: list[bytes]) -> bool:
         """Whether a request for *host*, with a path of *segments*, belongs here."""
         if self.host is not None and (host is None or not self.host.covers(host)):
@@ -79,7 +84,7 @@ class Mounted:
 
     def __init__(self, place: Place, handler: Handler) -> None:
         self._depth = len(place.segments)
-        self._prefix = b"".join(b"/" + quote_from_bytes(e).encode() for e in place.segments)
+        self._prefix = place.path
         self._handler = handler
 
     def __call__(self, request: Request) -> Answer:

@@ -30,13 +30,17 @@ class Content(Protocol):
 
 
 class FolderContent:
-    """The files of a folder, and pages that reload when they change, if that is asked for."""
+    """The files of a folder, and pages that reload when they change, if that is asked for.
+
+    Its top is at the path *place*.
+    """
 
     methods = b"GET, HEAD, OPTIONS"
 
-    def __init__(self, folder: Folder, options: FolderOptions) -> None:
+    def __init__(self, folder: Folder, options: FolderOptions, place: bytes = b"") -> None:
         self._folder = folder
         self._options = options
+        self._place = place
         self._files: list[Files] = []
         self._reloads: Reloads | None = None
         if options.live_reload:
@@ -47,7 +51,7 @@ class FolderContent:
 
     def handler(self) -> Handler:
         """Return a new handler."""
-        files = Files(self._folder, self._options)
+        files = Files(self._folder, self._options, self._place)
         self._files.append(files)
         handler: Handler = files
         if self._reloads is not None:

@@ -4,7 +4,9 @@
 (() => {
   if (window.opensslServeReload) return;
   window.opensslServeReload = true;
-  const source = "/.openssl-serve/reload";
+  // Where the folder stands that this page is of: "" for the top.
+  const place = new URL(document.currentScript.src).pathname.replace("/.openssl-serve/reload.js", "");
+  const source = place + "/.openssl-serve/reload";
   let state = null;
   let events = null;
 
@@ -32,7 +34,7 @@
     events.addEventListener("change", (event) => {
       const change = JSON.parse(event.data);
       state = change.state;
-      if (!restyle(change.paths)) location.reload();
+      if (!restyle(change.paths.map((path) => place + path))) location.reload();
     });
   }
 

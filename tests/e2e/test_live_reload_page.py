@@ -7,6 +7,7 @@ import pytest
 
 from e2e.chromium import PROGRAM, Tab, tab
 from openssl_serve.handlers.folder import FolderOptions
+from openssl_serve.targets import Route
 
 pytestmark = [
     pytest.mark.browser,
@@ -22,8 +23,8 @@ def browser(tmp_path_factory):
         yield opened
 
 
-@pytest.fixture
-def page(browser: Tab, serve, root: Path, monkeypatch):
+@pytest.fixture(params=["/", "/our docs/"])
+def page(browser: Tab, serve, root: Path, monkeypatch, request, tmp_path):
     """A page with a style sheet, in a tab that listens and must not complain of anything."""
     monkeypatch.setattr("openssl_serve.handlers.watching.LOOK_EVERY_S", 0.05)
     (root / "style.css").write_text("body { background: rgb(1, 1, 1) }")
@@ -31,9 +32,15 @@ def page(browser: Tab, serve, root: Path, monkeypatch):
         '<!doctype html><link rel="icon" href="data:,"><link rel="stylesheet" href="style.css">'
         "<title>one</title><p>one"
     )
-    running = serve(folder=FolderOptions(live_reload=True))
+    place = request.param.rstrip("/")
+    live = FolderOptions(live_reload=True)
+    if place:
+        running = serve(folder=live, target=tmp_path, routes=[Route(None, place, root)])
+        reloads = running.server.handlers.secure._handler._routes[0][1]._handler._reloads
+    else:
+        running = serve(folder=live)
+        reloads = running.server.handlers.secure._handler._reloads
     heard = threading.Event()
-    reloads = running.server.handlers.secure._handler._reloads
     tell = reloads._tell
 
     def told(state, changed):
@@ -43,7 +50,7 @@ def page(browser: Tab, serve, root: Path, monkeypatch):
 
     reloads._tell = told
     browser.complaints.clear()
-    browser.open(f"https://localhost:{running.port}/")
+    browser.open(f"https://localhost:{running.port}{request.param.replace(' ', '%20')}")
     assert heard.wait(10)
     yield browser
     assert browser.complaints == []

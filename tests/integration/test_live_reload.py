@@ -14,6 +14,8 @@ from openssl_serve.handlers import watching
 from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.handlers.folder import Folder, FolderOptions
 from openssl_serve.handlers.live_page import MAX_PAGE
+from openssl_serve.handlers.proxy.upstream import parse_upstream
+from openssl_serve.targets import Route
 
 LIVE = FolderOptions(live_reload=True)
 TAG = b'<script src="/.openssl-serve/reload.js" async></script>\n'
@@ -33,9 +35,9 @@ def running(serve, root):
 class Events:
     """A client of the stream, which reads chunks and events from the bytes of the wire."""
 
-    def __init__(self, client, *fields):
+    def __init__(self, client, *fields, place=""):
         self.client = client
-        client.send(request("/.openssl-serve/reload", *fields))
+        client.send(request(place + "/.openssl-serve/reload", *fields))
         self.head = self._read_until(b"\r\n\r\n")
         self.content = b""
 
@@ -254,6 +256,26 @@ def test_it_works_over_plain_http_where_that_is_served(serve, root):
 
 
 # Looking.
+
+
+def test_a_folder_beside_something_else_has_its_own(serve, tmp_path, upstream):
+    """What is at the top may know nothing of it, and its files do not change."""
+    docs = tmp_path / "our docs"
+    docs.mkdir()
+    (docs / "index.html").write_text("<title>docs</title>")
+    route = Route(None, "/our docs", docs)
+    running = serve(target=parse_upstream(upstream.url), routes=[route], folder=LIVE)
+    tag = TAG.replace(b"/.", b"/our%20docs/.")
+    assert running.get("/our%20docs/").body == b"<title>docs</title>" + tag
+    assert b"EventSource" in running.get("/our%20docs/.openssl-serve/reload.js").body
+
+    with running.tls() as client:
+        events = Events(client, place="/our%20docs")
+        events.next(b"state")
+        (docs / "index.html").write_text("<title>new docs</title>")
+        assert json.loads(events.next(b"change"))["paths"] == ["/index.html"]
+    assert running.get("/our%20docs/").body == b"<title>new docs</title>" + tag
+    assert upstream.is_quiet
 
 
 def test_what_is_not_shown_is_not_watched(root, tmp_path):
