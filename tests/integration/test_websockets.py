@@ -205,9 +205,7 @@ async def test_a_server_that_vanishes_leaves_no_word(through):
 
 
 @asynchronous
-async def test_a_client_that_vanishes_leaves_none_either(
-    proxied, websocket_server, through, site
-):
+async def test_a_client_that_vanishes_leaves_none_either(proxied, websocket_server, through, site):
     running = proxied(url=websocket_server)
     async with through("/listen", running=running) as socket:
         await socket.send("last")
@@ -219,9 +217,7 @@ async def test_a_client_that_vanishes_leaves_none_either(
     settle(running)
 
 
-@pytest.mark.parametrize(
-    ("offered", "chosen"), [(None, None), (["chat.v1", "chat.v2"], "chat.v2")]
-)
+@pytest.mark.parametrize(("offered", "chosen"), [(None, None), (["chat.v1", "chat.v2"], "chat.v2")])
 @asynchronous
 async def test_a_subprotocol_is_agreed_on(through, offered, chosen):
     async with through("/request", subprotocols=offered) as socket:
