@@ -111,9 +111,11 @@ class AccessLog:
 
     def flush(self) -> None:
         """Write what has been collected."""
-        if self._lines:
-            text = "".join(self._lines)
-            self._lines.clear()
+        count = len(self._lines)
+        if count:
+            text = "".join(self._lines[:count])
+            # Only those: a thread may have added another meanwhile.
+            del self._lines[:count]
             # A full disk or a reader that has gone must not end the service.
             with contextlib.suppress(OSError, ValueError):
                 self._write(text)

@@ -27,6 +27,30 @@ def test_a_request_is_one_line():
     )
 
 
+def test_what_a_thread_says_while_lines_are_written_is_in_the_next():
+    written: list[str] = []
+    log = AccessLog(written.append)
+
+    class Interrupted(list[str]):
+        """Another thread's turn is always just before something goes."""
+
+        def clear(self):
+            log.note("late")
+            super().clear()
+
+        def __delitem__(self, which):
+            log.note("late")
+            super().__delitem__(which)
+
+    log._lines = Interrupted()
+    log.note("early")
+    log.flush()
+    log._lines = list(log._lines)
+    log.flush()
+
+    assert [text.split()[-1] for text in written] == ["early", "late"]
+
+
 def test_a_request_is_one_object():
     (text,) = logged(LogFormat.JSON, lambda log: log.access(LINE))
 
