@@ -43,16 +43,28 @@ class Threads:
         self._free: deque[None] = deque()
 
     def run(self, work: Callable[[], object]) -> None:
-        """Run *work*, which has to see to its own errors, in a thread; only from the loop's."""
+        """Run *work*, which has to see to its own errors, in a thread; only from the loop's.
+
+        Raises RuntimeError when the system allows no thread, not even the first.
+        """
         if len(self._threads) < self._count:
             try:
                 self._free.pop()
             except IndexError:
-                name = f"{self._name} {len(self._threads) + 1}"
-                thread = threading.Thread(target=self._serve, name=name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                self._begin_another()
         self._work.put(work)
+
+    def _begin_another(self) -> None:
+        name = f"{self._name} {len(self._threads) + 1}"
+        thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # Those that there are will come to it.
+            if not self._threads:
+                raise
+        else:
+            self._threads.append(thread)
 
     def _serve(self) -> None:
         while (work := self._work.get()) is not None:

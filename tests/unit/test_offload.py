@@ -74,6 +74,26 @@ def test_threads_are_begun_when_none_is_free_and_never_more_than_allowed():
     assert not any(thread.is_alive() for thread in threads._threads)
 
 
+def test_threads_that_the_system_does_not_allow_are_not_counted_on(monkeypatch):
+    threads, done = Threads(2, "crew"), threading.Barrier(2)
+    start = threading.Thread.start
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError):
+        threads.run(lambda: None)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    threads.run(lambda: done.wait(5))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    threads.run(lambda: done.wait(5))
+    done.wait(5)
+    done.wait(5)
+    threads.close()
+    threads.join(time.monotonic() + 5)
+
+
 def test_apps_that_keep_their_threads_leave_those_for_short_work_alone(pool):
     go = threading.Event()
     for _ in range(5):
