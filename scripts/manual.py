@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from openssl_serve import __doc__ as SUMMARY  # noqa: N812
 from openssl_serve import __version__, errors
-from openssl_serve.cli.app import DEFAULT_COMMAND, ROOMS, SERVING
+from openssl_serve.cli.commands import DEFAULT_COMMAND, ROOMS, SERVING
 from openssl_serve.cli.help import EXAMPLES, described, is_argument, metavar, sections, usage_of
 from openssl_serve.cli.program import commands_named
 

@@ -1,37 +1,14 @@
-"""The program as a whole: commands, exit codes, and the one place where errors become words.
+"""The program as a whole: exit codes, and the one place where errors become words.
 
 How the commands are put together for the parser is in program.py, which not every start needs.
 """
 
 import gc
-import itertools
 import os
 
 from openssl_serve.cli import render
+from openssl_serve.cli.commands import SERVING, bare_cert, complete
 from openssl_serve.errors import AppError, OpensslServeError, UsageError, reason_of
-
-DEFAULT_COMMAND = "serve"
-
-ROOMS = {
-    "serve": ("serve",),
-    "run": ("run",),
-    "certificates": ("generate", "list", "path", "renew", "remove"),
-    "inspection": ("show", "verify"),
-    "sign": ("sign",),
-    "export": ("export",),
-    "trust": ("trust", "untrust"),
-    "env": ("env",),
-    "doctor": ("doctor",),
-    "settings": ("config",),
-    "completion": ("completion",),
-}
-"""Which module of this package has which commands, so that a start imports only its own."""
-
-SERVING = ("serve", "run")
-"""The commands that serve: they have nearly all options in common."""
-
-HELP = ["--help", "-h"]
-"""What asks for help, of the program and of each command."""
 
 COMPLETION_VARIABLE = "_OPENSSL_SERVE_COMPLETE"
 """Set by a shell that asks what can follow."""
@@ -41,45 +18,6 @@ EXIT_INTERRUPTED = 130
 
 EXIT_BROKEN_PIPE = 141
 """And for SIGPIPE: 128 + 13."""
-
-
-def complete(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Put `serve` in front of *arguments* that name no command; return the rooms needed too.
-
-    >>> complete(["--port", "0"])
-    (['serve', '--port', '0'], ['serve'])
-    >>> complete(["verify", "localhost"])
-    (['verify', 'localhost'], ['inspection'])
-    """
-    first = arguments[0] if arguments else DEFAULT_COMMAND
-    if first == "--version":
-        return arguments, [DEFAULT_COMMAND]
-    if first in HELP:
-        return arguments, list(ROOMS)
-    for room, commands in ROOMS.items():
-        if first in commands:
-            return arguments or [first], [room]
-    return [DEFAULT_COMMAND, *arguments], [DEFAULT_COMMAND]
-
-
-def bare_cert(arguments: list[str]) -> list[str]:
-    """Give a bare `--cert` its empty value: it asks for a generated pair, as in code-server.
-
-    What begins with a hyphen is never taken for its value, and after `--` are the words of
-    another program.
-
-    >>> bare_cert(["--cert", "--port", "0"]), bare_cert(["--cert", "a.pem"]), bare_cert([])
-    (['--cert=', '--port', '0'], ['--cert', 'a.pem'], [])
-    >>> bare_cert(["run", "--cert", "--", "x", "--cert"])
-    ['run', '--cert=', '--', 'x', '--cert']
-    """
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    return [
-        "--cert=" if word == "--cert" and after.startswith("-") and place < end else word
-        for place, (word, after) in enumerate(
-            itertools.zip_longest(arguments, arguments[1:], fillvalue="-")
-        )
-    ]
 
 
 def run(arguments: list[str]) -> int:

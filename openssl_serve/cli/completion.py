@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import typer
 
 from openssl_serve.cli import render
-from openssl_serve.cli.app import ROOMS, complete
+from openssl_serve.cli.commands import ROOMS, complete
 from openssl_serve.errors import OpensslServeError, UsageError
 from openssl_serve.hosts import parse_host, shorten
 from openssl_serve.paths import data_folder

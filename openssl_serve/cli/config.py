@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperOption
 
 from openssl_serve.cli import render
-from openssl_serve.cli.app import ROOMS, SERVING
+from openssl_serve.cli.commands import ROOMS, SERVING
 from openssl_serve.cli.config_file import FILE_NAME, described, find_file, read_file
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import shorten

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from openssl_serve.cli import render
-from openssl_serve.cli.app import DEFAULT_COMMAND, SERVING
+from openssl_serve.cli.commands import DEFAULT_COMMAND, SERVING
 
 GROUPS = {
     "Command": ("--app-port",),

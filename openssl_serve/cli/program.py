@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from openssl_serve.cli import config, render
-from openssl_serve.cli.app import HELP, ROOMS
+from openssl_serve.cli.commands import HELP, ROOMS
 from openssl_serve.cli.version import tell
 from openssl_serve.errors import UsageError
 

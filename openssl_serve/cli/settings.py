@@ -7,7 +7,7 @@ import typer
 
 from openssl_serve.cli import config as files
 from openssl_serve.cli import inspection, render
-from openssl_serve.cli.app import ROOMS, SERVING
+from openssl_serve.cli.commands import ROOMS, SERVING
 from openssl_serve.cli.response_options import header_lines
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import shorten

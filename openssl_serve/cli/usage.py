@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from openssl_serve.cli.app import ROOMS
+from openssl_serve.cli.commands import ROOMS
 from openssl_serve.errors import UsageError
 
 ALIKE = 0.7

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openssl_serve.cli.app import ROOMS
+from openssl_serve.cli.commands import ROOMS
 from openssl_serve.cli.program import commands_named
 
 ROOT = Path(__file__).parent.parent.parent

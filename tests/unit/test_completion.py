@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from openssl_serve.cli import app, completion
+from openssl_serve.cli import app, commands, completion
 from openssl_serve.cli.completion import SCRIPTS, suggest
 
 
@@ -56,7 +56,7 @@ def test_without_a_data_folder_there_are_no_hosts(home):
 def test_all_commands_with_their_help():
     found = dict(suggest([], "").words)
 
-    assert set(found) == {command for commands in app.ROOMS.values() for command in commands}
+    assert set(found) == {command for commands in commands.ROOMS.values() for command in commands}
     assert found["list"] == "List the kept certificates."
     assert all(found.values())
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from terminals import ESCAPE
 
-from openssl_serve.cli import app, program
 from openssl_serve.cli import help as pages
+from openssl_serve.cli import program
+from openssl_serve.cli.commands import ROOMS, SERVING, complete
 
 README = Path(__file__).parent.parent.parent / "README.md"
 
-ALL = [name for commands in app.ROOMS.values() for name in commands]
+ALL = [name for names in ROOMS.values() for name in names]
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ def options_of(command):
     return [pages.long_name(each) for each in command.params if not pages.is_argument(each)]
 
 
-@pytest.mark.parametrize("name", app.SERVING)
+@pytest.mark.parametrize("name", SERVING)
 def test_each_option_is_under_one_heading(commands, name):
     where = Counter(option for options in pages.GROUPS.values() for option in options)
 
@@ -132,7 +133,7 @@ TYPED = [
 def test_an_example_can_be_typed(commands, line, monkeypatch, tmp_path):
     """As the parser sees it."""
     monkeypatch.chdir(tmp_path)
-    (name, *rest), _ = app.complete(shlex.split(line))
+    (name, *rest), _ = complete(shlex.split(line))
 
     assert commands[name].make_context(name, rest).params
 
