@@ -88,9 +88,11 @@ class PolyglotServer(Loop, socketserver.TCPServer):
         self._ended = threading.Event()
         self._ended.set()
         self._local = only_address(self.addresses)
-        self._max_connections = min(
-            self.limits.max_connections, raise_open_files() - RESERVED_FILES - MAX_CROWD
-        )
+        files = raise_open_files()
+        # Where there are few, at least half of them are for connections all the same.
+        self._max_crowd = min(MAX_CROWD, files // 4)
+        reserved = min(RESERVED_FILES, files // 4)
+        self._max_connections = min(self.limits.max_connections, files - reserved - self._max_crowd)
 
     def drain_at_end_of(self, pipe: int) -> None:
         """Drain when the other end of the descriptor *pipe* is closed, as by a parent's death."""
@@ -164,7 +166,7 @@ class PolyglotServer(Loop, socketserver.TCPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Put the accepted socket *request* into the loop."""
         crowd = len(self.connections) - self._max_connections
-        if crowd >= MAX_CROWD:
+        if crowd >= self._max_crowd:
             request.close()
             return
         request.setblocking(False)

@@ -572,6 +572,20 @@ def test_a_context_that_cannot_be_had_ends_one_connection(serve):
     assert "no context" in running.log
 
 
+@pytest.mark.parametrize("files", [64, 256])
+def test_few_descriptors_are_for_connections_too(serve, monkeypatch, files):
+    monkeypatch.setattr("openssl_serve.server.polyglot.raise_open_files", lambda: files)
+    running = serve()
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(files // 2):
+            client = stack.enter_context(running.plain())
+            client.send(request("/a.txt"))
+            assert client.answer().status == 301
+        refused = stack.enter_context(running.plain())
+        assert refused.send(request("/a.txt")).answer().status == 503
+
+
 def test_want_of_descriptors_is_not_said_to_be_want_of_the_file(serve, large):
     running = serve()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
