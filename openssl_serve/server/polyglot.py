@@ -4,7 +4,6 @@ A thread for each connection costs memory, and two thirds of the speed under the
 lock; so `process_request` puts an accepted socket into the loop instead of blocking on it.
 """
 
-import contextlib
 import errno
 import functools
 import socket
@@ -32,6 +31,7 @@ from openssl_serve.server.listeners import (
 )
 from openssl_serve.server.loop import Loop
 from openssl_serve.server.ports import raise_open_files
+from openssl_serve.server.transport import set_options
 
 ACCEPTS_PER_TURN = 64
 """New connections taken in one turn of the loop, so that a burst of them delays nobody much."""
@@ -171,9 +171,7 @@ class PolyglotServer(Loop, socketserver.TCPServer):
             return
         request.setblocking(False)
         if isinstance(client_address, tuple):
-            # Nagle's algorithm would hold back the last segment of a response for 40 ms.
-            with contextlib.suppress(OSError):
-                request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            set_options(request)
             # On a socket for both families an IPv4 address comes as an IPv6 one (RFC 4291 2.5.5.2).
             client = client_address[0].removeprefix("::ffff:")
         else:

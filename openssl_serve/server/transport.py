@@ -22,6 +22,34 @@ _RESET = struct.pack("ii", 1, 0)
 """Linger for no time: the end is an RST (socket(7))."""
 
 
+_TCP = (
+    # Nagle's algorithm would hold back the last segment of what is sent for 40 ms.
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    # A tunnel and a stream of events may be silent for hours, and a phone that goes to sleep says
+    # no word: after a minute the system asks whether the other end is still there, four times
+    # (macOS has another name for the minute, and 75 seconds between them).
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (
+            ("TCP_KEEPIDLE", 60),
+            ("TCP_KEEPALIVE", 60),
+            ("TCP_KEEPINTVL", 15),
+            ("TCP_KEEPCNT", 4),
+        )
+        if hasattr(socket, name)
+    ),
+)
+"""Options of every TCP socket here: level, name, value (tcp(7))."""
+
+
+def set_options(sock: socket.socket) -> None:
+    """Set on *sock*, which speaks TCP, what all have; harmless for one that has been closed."""
+    with suppress(OSError):
+        for option in _TCP:
+            sock.setsockopt(*option)
+
+
 class ContentLostError(OSError):
     """There are fewer bytes than the response has promised, as when a file was cut."""
 

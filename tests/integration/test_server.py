@@ -601,6 +601,16 @@ def test_want_of_descriptors_is_not_said_to_be_want_of_the_file(serve, large):
     assert running.get("/large.bin").body == large
 
 
+def test_the_system_notices_clients_that_vanish_without_a_word(server):
+    with server.plain() as client:
+        assert client.get("/a.txt").status == 301
+        (connection,) = connections(server)
+        sock = connection._transport.socket
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+
+
 def test_a_client_may_leave_while_a_thread_works_for_it(serve):
     release, entered = threading.Event(), threading.Event()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from openssl_serve.errors import reason_of
 from openssl_serve.handlers.proxy.upstream import Place
 from openssl_serve.server.participant import Participant
-from openssl_serve.server.transport import WOULD_BLOCK, Transport
+from openssl_serve.server.transport import WOULD_BLOCK, Transport, set_options
 
 if TYPE_CHECKING:
     from openssl_serve.server.polyglot import PolyglotServer
@@ -92,8 +92,7 @@ class Dial(Participant):
         except OSError as error:
             return _words(error.errno)
         sock.setblocking(False)
-        # As on the client's side: Nagle's algorithm would hold back half a request.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        set_options(sock)
         code = sock.connect_ex((place.address, place.port))
         if code not in (0, errno.EINPROGRESS):
             sock.close()
