@@ -34,7 +34,7 @@ from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_
 from openssl_serve.server.offload import SWITCH_S
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.server.signals import draining_on_signals
-from openssl_serve.targets import ContentOptions, Route, Target, content_of
+from openssl_serve.targets import ContentOptions, Route, Target, content_of, refuse_loop
 
 if TYPE_CHECKING:
     from openssl_serve.handlers.proxy.fields import ProxyOptions
@@ -170,9 +170,9 @@ def make_server(
     Of several certificates each client gets the one that covers the name it asks for, else the
     first. *write_log* gets whole lines.
 
-    Raises OpensslServeError: UsageError for a folder or app that cannot be served, AppError for a
-    named app whose code fails, CertificateError for a pair that cannot be loaded, ListenError for
-    the address.
+    Raises OpensslServeError: UsageError for a target that cannot be served, or would be the server
+    itself, AppError for a named app whose code fails, CertificateError for a pair that cannot be
+    loaded, ListenError for the address.
     """
     options = options or ServerOptions()
     certificates = certificate if isinstance(certificate, Sequence) else [certificate]
@@ -206,6 +206,7 @@ def make_server(
         if options.socket_path
         else open_tcp(options.address or DEFAULT_ADDRESS)
     )
+    refuse_loop([target, *(each.target for each in options.routes)], listeners)
     server = PolyglotServer(
         listeners,
         contexts,

@@ -2,8 +2,10 @@
 
 import os
 import re
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -12,11 +14,13 @@ from openssl_serve.errors import InvalidHostError, UsageError
 from openssl_serve.handlers.authorities import Authorities
 from openssl_serve.handlers.folder import Folder, FolderOptions
 from openssl_serve.handlers.site import Content, FolderContent, HandlerContent
-from openssl_serve.hosts import Host, parse_host, shorten
+from openssl_serve.hosts import Address, Host, parse_host, shorten
+from openssl_serve.server.listeners import address_of
 
 if TYPE_CHECKING:
     from openssl_serve.handlers.proxy.fields import ProxyOptions
     from openssl_serve.handlers.proxy.moving import MovingUpstream
+    from openssl_serve.handlers.proxy.upstream import Place as UpstreamPlace
     from openssl_serve.handlers.proxy.upstream import Upstream
     from openssl_serve.handlers.routes import Place
     from openssl_serve.handlers.wsgi.call import App
@@ -108,6 +112,33 @@ def parse_route(text: str) -> Route:
     except InvalidHostError as error:
         raise UsageError(f"--route {shorten(text)}: {error}", _ROUTE_HINT) from error
     return Route(host, path, parse_target(target))
+
+
+def refuse_loop(targets: Iterable[Target], listeners: Iterable[socket.socket]) -> None:
+    """Close *listeners* and raise UsageError if they are where one of *targets* is.
+
+    A name is not looked up here: what leads back by one ends in a 508.
+    """
+    addresses = [address_of(listener) for listener in listeners]
+    for target in targets:
+        # Not isinstance: a start with a folder alone need not import the class.
+        places: list[UpstreamPlace] | None = getattr(target, "known_places", list)()
+        for place in places or ():
+            if any(_is_at(place, address) for address in addresses):
+                for listener in listeners:
+                    listener.close()
+                raise UsageError(
+                    f"{target} is this server itself, which listens on {place}",
+                    "name the port of the server behind it, or listen elsewhere with --port",
+                )
+
+
+def _is_at(place: "UpstreamPlace", address: Address | Path) -> bool:
+    if not isinstance(address, Address) or address.port != place.port:
+        return False
+    if address.host in ("0.0.0.0", "::"):
+        return ip_address(place.address).is_loopback
+    return address.host == place.address
 
 
 def content_of(target: Target, authorities: Authorities, options: ContentOptions) -> Content:

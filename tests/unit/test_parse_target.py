@@ -7,8 +7,16 @@ import pytest
 from openssl_serve.errors import UsageError
 from openssl_serve.handlers.authorities import Authorities
 from openssl_serve.handlers.proxy.upstream import Upstream, parse_upstream
-from openssl_serve.hosts import parse_host
-from openssl_serve.targets import ContentOptions, Route, content_of, parse_route, parse_target
+from openssl_serve.hosts import Address, parse_host
+from openssl_serve.server.listeners import open_tcp
+from openssl_serve.targets import (
+    ContentOptions,
+    Route,
+    content_of,
+    parse_route,
+    parse_target,
+    refuse_loop,
+)
 
 URL = "http://127.0.0.1:3000"
 
@@ -145,3 +153,34 @@ def test_a_route_is_a_value():
     upstream = parse_upstream(URL)
     assert isinstance(upstream, Upstream)
     assert parse_route(f"a.test/x={URL}") == Route(parse_host("a.test"), "/x", upstream)
+
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:{}"),
+        ("127.0.0.1", "http://localhost:{}"),
+        ("127.0.0.1", "https://app.localhost:{}/x"),
+        ("0.0.0.0", "http://127.0.0.1:{}"),
+    ],
+)
+def test_a_server_does_not_stand_before_itself(host, url):
+    listeners = open_tcp(Address(host, 0))
+    upstream = parse_upstream(url.format(listeners[0].getsockname()[1]))
+    with pytest.raises(UsageError, match="this server itself") as caught:
+        refuse_loop([Path("folder"), upstream], listeners)
+
+    assert any("--port" in hint for hint in caught.value.hints)
+    assert listeners[0].fileno() < 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:1", "http://127.0.0.2:{}", "http://[::1]:{}", "http://a.test:{}"],
+)
+def test_but_it_may_before_another(url):
+    (listener,) = listeners = open_tcp(Address("127.0.0.1", 0))
+    with listener:
+        refuse_loop([parse_upstream(url.format(listener.getsockname()[1])), Path()], listeners)
+        assert listener.fileno() >= 0
