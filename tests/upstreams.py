@@ -176,6 +176,20 @@ class Upstream:
         self.accepted.append(Accepted(sock))
         return self.accepted[-1]
 
+    def next(self) -> Accepted:
+        """The connection on which something arrives, be it new or kept; ended ones are closed."""
+        while True:
+            known = {each.sock: each for each in self.accepted if each.sock.fileno() >= 0}
+            ready, _, _ = select.select([self.listener, *known], [], [], TIMEOUT_S)
+            assert ready, "no request arrives"
+            for sock in ready:
+                if sock is self.listener:
+                    self.accept()
+                elif sock.recv(1, socket.MSG_PEEK):
+                    return known[sock]
+                else:
+                    sock.close()
+
     @property
     def is_quiet(self) -> bool:
         """Whether nobody has connected who has not been accepted."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 from server_fixtures import TIMEOUT_S, Answer, Client
-from upstreams import Accepted, Upstream
+from upstreams import Upstream
 
 COUNT = 1000
 
@@ -154,20 +154,6 @@ class Path:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Client(sock)
 
-    def link(self) -> Accepted:
-        """The connection on which a request arrives at the upstream, which may be a kept one."""
-        while True:
-            known = {link.sock: link for link in self._upstream.accepted if link.sock.fileno() >= 0}
-            ready, _, _ = select.select([self._upstream.listener, *known], [], [], TIMEOUT_S)
-            assert ready, "no request arrives"
-            for sock in ready:
-                if sock is self._upstream.listener:
-                    self._upstream.accept()
-                elif sock.recv(1, socket.MSG_PEEK):
-                    return known[sock]
-                else:
-                    sock.close()
-
     def exchange(self, method: bytes, asked: Message, answer: Message):
         """What the upstream hears, and what the client does."""
         client = self._client or self._open()
@@ -175,7 +161,7 @@ class Path:
         self._client = None
         for piece in asked.pieces:
             client.send(piece)
-        link = self.link()
+        link = self._upstream.next()
         heard = link.head()
         if heard.get(b"transfer-encoding"):
             content = b"".join(read_chunks(link))
