@@ -60,7 +60,15 @@ class Loop:
         except Exception as error:  # noqa: BLE001  whatever it is
             self.log.note(f"a connection or chore failed: {type(error).__name__}: {error}")
             if isinstance(watched, Participant):
-                watched.close()
+                self._close_faulty(watched)
+
+    def _close_faulty(self, participant: Participant) -> None:
+        """Close a participant that may be in any state, and be rid of it whatever happens."""
+        try:
+            participant.close()
+        except Exception as error:  # noqa: BLE001  as above
+            self.log.note(f"and its end failed: {type(error).__name__}: {error}")
+            self.forget(participant)
 
     def end_overdue(self) -> None:
         """Tell all whose deadline has passed."""

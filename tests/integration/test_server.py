@@ -556,6 +556,23 @@ def test_a_log_that_cannot_be_written_ends_nothing(serve):
         assert running.get("/a.txt").status == 200
 
 
+def test_a_fault_in_the_end_of_a_connection_ends_nothing_else(server, monkeypatch):
+    def fail(_connection):
+        raise RuntimeError("broken")
+
+    with server.plain() as client:
+        assert client.get("/a.txt").status == 301
+        (connection,) = connections(server)
+        with monkeypatch.context() as patch:
+            patch.setattr(connection, "on_ready", lambda: fail(connection))
+            patch.setattr(type(connection), "close", fail)
+            client.send(b"G")
+            eventually(lambda: "its end failed: RuntimeError: broken" in server.log)
+        assert connections(server) == []
+        connection._transport.close()
+        assert server.get("/a.txt").status == 200
+
+
 def test_a_context_that_cannot_be_had_ends_one_connection(serve):
     class Broken(ReadyContext):
         def current(self):
