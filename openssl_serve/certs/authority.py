@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from openssl_serve.certs.constraints import is_within, with_loopback
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.pairs import Pairs
-from openssl_serve.certs.profile import KeyType, Shape
+from openssl_serve.certs.profile import ORGANIZATION, AuthorityProfile, KeyType, Shape
 from openssl_serve.errors import CertificateError, StoreError
 from openssl_serve.hosts import Host, Subtree, parse_subtree
 
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
 STEM = "_local_ca"
 """No host has files of this name: a slug begins with no underscore."""
-
-ORGANIZATION = "openssl-serve local CA"
-"""Tells what we issued from anybody else's certificates."""
-
-DAYS = 3650
-"""Ten years: long enough that nobody has to trust twice, short enough for every client."""
 
 
 class Authority(NamedTuple):
@@ -79,15 +73,6 @@ class Authority(NamedTuple):
     def days_left(self) -> int:
         """For how long it can issue: a leaf must not outlive its issuer."""
         return self.facts.days_left(dt.datetime.now(dt.UTC))
-
-
-class AuthorityProfile(NamedTuple):
-    """A request for a local CA. *permitted*: all that it may issue for; none: everything."""
-
-    common_name: str
-    key_type: KeyType = KeyType.P256
-    permitted: tuple[Subtree, ...] = ()
-    days: int = DAYS
 
 
 def find(pairs: Pairs) -> Authority | None:

@@ -12,10 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from openssl_serve.certs.authority import ORGANIZATION, AuthorityProfile
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.keys import check_pair
-from openssl_serve.certs.profile import CertificateProfile, KeyType, Shape
+from openssl_serve.certs.profile import (
+    ORGANIZATION,
+    AuthorityProfile,
+    CertificateProfile,
+    KeyType,
+    Shape,
+)
 from openssl_serve.errors import (
     CertificateError,
     OpensslFailedError,

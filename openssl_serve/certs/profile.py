@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import Host, parse_host
+from openssl_serve.hosts import Host, Subtree, parse_host
 
 MAX_DAYS = 824
 """Apple refuses server certificates of more than 825 days (support.apple.com/103769), local CAs'
@@ -14,6 +14,12 @@ too; a day less, because the seconds are counted."""
 
 DEFAULT_DAYS = 397
 """What public CAs may issue at most since 2020; nothing that a client learns for them trips us."""
+
+AUTHORITY_DAYS = 3650
+"""Ten years: long enough that nobody has to trust twice, short enough for every client."""
+
+ORGANIZATION = "openssl-serve local CA"
+"""Tells what we issued from anybody else's certificates."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """In every server certificate, so that the URL with an address works as well."""
@@ -114,3 +120,12 @@ class CertificateProfile:
     def slug(self) -> str:
         """The stem of its files."""
         return self.hosts[0].slug
+
+
+class AuthorityProfile(NamedTuple):
+    """A request for a local CA. *permitted*: all that it may issue for; none: everything."""
+
+    common_name: str
+    key_type: KeyType = KeyType.P256
+    permitted: tuple[Subtree, ...] = ()
+    days: int = AUTHORITY_DAYS

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from openssl_serve import tools
 from openssl_serve.certs import pem
-from openssl_serve.certs.authority import ORGANIZATION
 from openssl_serve.certs.facts import CertificateFacts, facts_of
+from openssl_serve.certs.profile import ORGANIZATION
 from openssl_serve.errors import CertificateError, TrustStoreError, reason_of
 from openssl_serve.hosts import shorten
 from openssl_serve.trust.target import Target, Unwanted
