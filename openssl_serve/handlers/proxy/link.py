@@ -189,13 +189,14 @@ class Link(Participant):
                 return
             if data:
                 parser.feed(data)
-                self._be_patient()
             else:
                 parser.end(broken=self._is_broken)
             carried.arrived()
             if not data:
                 self.close()
                 return
+            if self._carried is carried:
+                self._be_patient()
             if not transport.has_decrypted() or not self.watched & EVENT_READ:
                 return
 
@@ -228,14 +229,7 @@ class Link(Participant):
 
         The loop may not have got round to that yet.
         """
-        try:
-            if self._transport is not None:
-                self._transport.take(1)
-        except WOULD_BLOCK:
-            return True
-        except OSError:
-            pass
-        return False
+        return self._transport is not None and self._transport.is_quiet()
 
     def hand_over(self) -> Transport:
         """Leave the loop, and give away what was connected."""
