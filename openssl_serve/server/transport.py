@@ -144,6 +144,9 @@ class Transport:
         if self._tls is not None:
             with suppress(OSError, ValueError):
                 self._tls.unwrap()
+                # Their end was there, found before anybody has read that far; to read TLS that
+                # both have ended would be a ValueError.
+                self.take = _no_more
 
     def end_sending(self) -> None:
         """Tell the other side that nothing more comes; it may go on, and is heard."""
@@ -165,6 +168,11 @@ class Transport:
     def close(self) -> None:
         """Give the descriptor back."""
         self._sock.close()
+
+
+def _no_more(_count: int) -> bytes:
+    """What is to be read when both sides have ended."""
+    return b""
 
 
 class Progress(Enum):
