@@ -39,9 +39,7 @@ def comes_true(browser: Tab, expression: str, within_ms: int = 15_000) -> bool:
         : Date.now() > end ? done(false) : setTimeout(look, 5);
       look();
     }})"""
-    found = browser.call(
-        "Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True
-    )
+    found = browser.call("Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True)
     return bool(found["result"]["value"])
 
 

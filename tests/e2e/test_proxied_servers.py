@@ -58,9 +58,7 @@ def application():
 
 def get(command: Command, running: Running, path: str, *options: str) -> Answer:
     port = running.port
-    return curl(
-        f"https://my.dev.local:{port}{path}", *trusting(command.cert, port), *options
-    )
+    return curl(f"https://my.dev.local:{port}{path}", *trusting(command.cert, port), *options)
 
 
 def test_a_server_behind_https(command, application):

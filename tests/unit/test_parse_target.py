@@ -155,7 +155,6 @@ def test_a_route_is_a_value():
     assert parse_route(f"a.test/x={URL}") == Route(parse_host("a.test"), "/x", upstream)
 
 
-
 @pytest.mark.parametrize(
     ("host", "url"),
     [
