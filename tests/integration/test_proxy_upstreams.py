@@ -67,15 +67,25 @@ def test_an_upstream_on_ipv6_alone(proxied, listening, host):
 @needs_ipv6
 def test_the_next_address_is_tried_when_one_says_nothing(proxied, listening, monkeypatch):
     monkeypatch.setattr("openssl_serve.handlers.proxy.dial.CONNECT_TIMEOUT_S", 0.1)
-    upstream = listening("::1")
-    with socket.socket() as silent, contextlib.ExitStack() as stack:
-        silent.bind(("127.0.0.1", upstream.port))
+    with contextlib.ExitStack() as stack:
+        silent, upstream = same_port(stack, listening)
         silent.listen(0)
         for _ in range(4):
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(silent.getsockname())
         passes(proxied(url=f"http://localhost:{upstream.port}"), upstream)
+
+
+def same_port(stack, listening):
+    """A socket on 127.0.0.1 and an upstream on ::1, on one port that both families have free."""
+    for _ in range(20):
+        upstream = listening("::1")
+        silent = stack.enter_context(socket.socket())
+        with contextlib.suppress(OSError):
+            silent.bind(("127.0.0.1", upstream.port))
+            return silent, upstream
+    raise AssertionError("no port is free in both families")
 
 
 def test_all_that_was_tried_is_told(proxied, upstream):
