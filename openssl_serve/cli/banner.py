@@ -12,9 +12,9 @@ from openssl_serve.certs.store import Kept
 from openssl_serve.cli import render
 from openssl_serve.errors import InvalidHostError
 from openssl_serve.hosts import Address, Host, parse_host
-from openssl_serve.server.contexts import system_verdict
 from openssl_serve.server.lan import mdns_name
 from openssl_serve.server.polyglot import PolyglotServer
+from openssl_serve.trust.handshake import system_refusal
 
 RESOLVE_TIMEOUT_S = 1.0
 """For names that only a slow or absent name server could answer for."""
@@ -65,7 +65,7 @@ class Banner:
             return
         # Any name of the certificate will do: whether it leads here is another question.
         name = next((host.value for host in hosts if not host.is_wildcard), "any.invalid")
-        verdict = system_verdict(self._server.contexts.current(), name)
+        verdict = system_refusal(self._server.contexts.current(), name)
         lines = []
         if verdict is not None:
             lines.append(_line("untrusted", _what_to_do(self._certificates[0], verdict)))

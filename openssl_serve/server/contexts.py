@@ -182,26 +182,3 @@ def refusal(error: OSError) -> str | None:
     if reason == "no shared cipher":
         return "shares no cipher suite with this server"
     return None
-
-
-def system_verdict(context: ssl.SSLContext, server_name: str) -> str | None:
-    """Say why this system would refuse a server with *context*, or None when it trusts it.
-
-    The judge is a real handshake between two ends in memory, with the default trust store.
-    """
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    judge = ssl.create_default_context()
-    client = judge.wrap_bio(to_client, to_server, server_hostname=server_name)
-    server = context.wrap_bio(to_server, to_client, server_side=True)
-    # Each side needs two turns in TLS 1.3, three in 1.2; the rest is margin.
-    for _ in range(5):
-        for side in (client, server):
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-            except ssl.SSLCertVerificationError as error:
-                return error.verify_message
-            except ssl.SSLError as error:
-                return reason_of(error)
-    return None

@@ -8,7 +8,6 @@ from openssl_serve.server.contexts import (
     FixedContext,
     ReloadingContext,
     refusal,
-    system_verdict,
 )
 from openssl_serve.tls import server_context
 
@@ -47,15 +46,6 @@ def test_a_client_with_nothing_in_common_is_understood(files):
 @pytest.mark.parametrize("error", [OSError(104, "reset"), TimeoutError()])
 def test_what_nobody_could_learn_from_is_not_told(error):
     assert refusal(error) is None
-
-
-def test_the_verdict_of_this_system_is_that_of_a_real_client(files, monkeypatch):
-    context = server_context(*files)
-
-    assert "self" in (system_verdict(context, "a.test") or "")
-    monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
-    assert system_verdict(context, "a.test") is None
-    assert "b.test" in (system_verdict(context, "b.test") or "")
 
 
 def test_a_fixed_context_is_always_the_same(files):

@@ -1,10 +1,14 @@
-"""The program that proves the system's store, with bundles that hold and bundles that do not."""
+"""The proof by a handshake: as a program, with bundles that hold and that do not, and in here."""
 
+import ssl
 import subprocess
 import sys
 
+from certificates import KEY, ours, write
+
+from openssl_serve.tls import server_context
 from openssl_serve.trust import handshake
-from openssl_serve.trust.handshake import REFUSED, TRUSTED
+from openssl_serve.trust.handshake import REFUSED, TRUSTED, system_refusal
 from openssl_serve.trust.target import PROOF_HOST
 
 
@@ -45,3 +49,23 @@ def test_nothing_of_this_process_has_a_part_in_it(target, other_target, monkeypa
     monkeypatch.setenv("SSL_CERT_FILE", str(target.cert_path))
 
     assert run(other_target.cert_path, target.leaf())[0] == REFUSED
+
+
+def test_the_verdict_of_this_system_is_that_of_a_real_client(tmp_path, monkeypatch):
+    cert = write(tmp_path / "a.crt", ours(names=("a.test",)))
+    context = server_context(cert, write(tmp_path / "a.key", KEY))
+
+    assert "self" in (system_refusal(context, "a.test") or "")
+    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    assert system_refusal(context, "a.test") is None
+    assert "b.test" in (system_refusal(context, "b.test") or "")
+
+
+def test_a_server_that_ends_the_handshake_is_not_trusted(tmp_path):
+    """Nobody has looked at its certificate then."""
+    cert = write(tmp_path / "a.crt", ours(names=("a.test",)))
+    old = server_context(cert, write(tmp_path / "a.key", KEY))
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    old.set_ciphers("AES128-SHA")
+
+    assert system_refusal(old, "a.test") == "no shared cipher"
