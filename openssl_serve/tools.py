@@ -46,24 +46,27 @@ def capture(
 ) -> Output | None:
     """Run a program without input and without a terminal to ask on; None if it took too long.
 
-    It is then killed. *environment* is added to this process's own. Raises OSError when it cannot
-    be started.
+    It is then killed, with all that it has started. *environment* is added to this process's own.
+    Raises OSError when it cannot be started.
     """
-    try:
-        done = subprocess.run(  # noqa: S603  a list of arguments, made by us
-            arguments,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            # certutil asks for a password on /dev/tty, whatever its input is.
-            start_new_session=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    texts = (data.decode("utf-8", "replace") for data in (done.stdout, done.stderr))
-    return Output(done.returncode, *texts)
+    with subprocess.Popen(  # noqa: S603  a list of arguments, made by us
+        arguments,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # certutil asks for a password on /dev/tty, whatever its input is.
+        start_new_session=True,
+    ) as child:
+        try:
+            stdout, stderr = child.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            # update-ca-certificates is a script: what it has begun would change the store later.
+            _kill_group(child)
+    texts = (data.decode("utf-8", "replace") for data in (stdout, stderr))
+    return Output(child.returncode, *texts)
 
 
 class RawOutput(NamedTuple):

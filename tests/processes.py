@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -44,6 +45,23 @@ def in_child(work: Callable[[], object], *, user: int | None = None) -> Any:
     if not good:
         raise result
     return result
+
+
+def ended(pid: int) -> bool:
+    """Whether that process is gone, or nobody has asked how it ended yet."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def wait_until_ended(pid: int) -> None:
+    """Wait until that process is gone; fail when it does not go."""
+    deadline = time.monotonic() + 20
+    while not ended(pid):
+        assert time.monotonic() < deadline
+        os.sched_yield()
 
 
 def at_once(count: int, work: Callable[[], str]) -> list[str]:

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from processes import wait_until_ended
 
 from openssl_serve.tools import Output, capture
 
@@ -29,8 +30,13 @@ def test_bytes_that_are_no_text_are_no_error():
     assert done.stdout == "a\ufffd"
 
 
-def test_it_is_killed_in_time():
-    assert capture(["sleep", "30"], {}, 0.05) is None
+def test_it_is_killed_in_time(tmp_path):
+    """With what it has started, which would go on with a trust store that is given up."""
+    pid = tmp_path / "pid"
+
+    assert capture(["sh", "-c", f"sleep 60 & echo $! >{pid}; sleep 60"], {}, 0.5) is None
+
+    wait_until_ended(int(pid.read_text()))
 
 
 def test_what_cannot_be_started():

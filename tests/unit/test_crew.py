@@ -3,28 +3,12 @@
 import os
 import sys
 import threading
-import time
 from typing import Any
 
 import pytest
+from processes import ended, wait_until_ended
 
 from openssl_serve.tools import Crew, Output
-
-
-def ended(pid):
-    """Whether that process is gone, or nobody has asked how it ended yet."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-def wait_until_ended(pid):
-    deadline = time.monotonic() + 20
-    while not ended(pid):
-        assert time.monotonic() < deadline
-        os.sched_yield()
 
 
 def test_what_is_typed_and_what_it_says():
