@@ -22,6 +22,10 @@ SECRET_SUFFIXES = (b".key", b".pem", b".p12", b".pfx", b".jks", b".keystore")
 SECRET_NAME = b"openssl-serve.toml"
 """Our own configuration, in lower case: it may hold a password."""
 
+_ATTEMPTS = 8
+"""To open a file that is being replaced. The moment in which another can come is a few
+microseconds; one that comes every time is somebody's game with a link."""
+
 _PUBLIC_DOT_NAME = b".well-known"
 """RFC 8615: the one name with a dot that is there to be asked for."""
 
@@ -152,9 +156,18 @@ class Folder:
         """Open the regular file *path*; raises HttpError 404 for anything else.
 
         The file is opened first and judged after, so that a link that changes in between gains
-        nothing: what `realpath` finds must be the very file that is open. 503 where the system
-        has no descriptor left: that is no word about the file.
+        nothing: what `realpath` finds must be the very file that is open. One that was replaced
+        meanwhile, as builds and editors do all the time, is opened again. 503 where the system has
+        no descriptor left: that is no word about the file.
         """
+        for _ in range(_ATTEMPTS):
+            opened = self._open_once(path)
+            if opened is not None:
+                return opened
+        raise not_found()
+
+    def _open_once(self, path: bytes) -> Opened | None:
+        """Open *path*; None when another file that may be seen has come to be there meanwhile."""
         try:
             # O_NONBLOCK: opening a FIFO would wait for its writer.
             fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -163,21 +176,21 @@ class Folder:
                 raise HttpError(503, "too many files are open here") from error
             raise not_found() from error
         status = os.fstat(fd)
+        is_same = allowed = False
         try:
             real = os.path.realpath(path)
-            found = os.stat(real)
+            is_same = os.path.samestat(status, os.stat(real))
             allowed = (
-                stat.S_ISREG(status.st_mode)
-                and not self.is_key(status)
-                and self._may_be_seen(real)
-                and os.path.samestat(status, found)
+                stat.S_ISREG(status.st_mode) and not self.is_key(status) and self._may_be_seen(real)
             )
         except OSError:
             allowed = False
-        if not allowed:
-            os.close(fd)
-            raise not_found()
-        return Opened(fd, path, status)
+        if allowed and is_same:
+            return Opened(fd, path, status)
+        os.close(fd)
+        if allowed:
+            return None
+        raise not_found()
 
 
 def _is_at(path: str, status: os.stat_result) -> bool:

@@ -162,25 +162,55 @@ def test_a_root_of_everything_has_one_slash():
     assert folder.is_folder(b"/usr")
 
 
-@pytest.mark.parametrize("decoy", ["before", "after"])
+@pytest.mark.parametrize("decoy", ["before", "after", "always"])
 def test_a_link_swapped_between_opening_and_judging_gains_nothing(tree, monkeypatch, decoy):
     """Open sees one end of the link, realpath the other: what is open is not what was judged."""
-    swapped = link(tree, "swapped", "../secret" if decoy == "after" else "sub/file")
+    ends = ("sub/file", "../secret") if decoy == "before" else ("../secret", "sub/file")
+    swapped = link(tree, "swapped", ends[0])
     real_open = os.open
-    seen = []
+    seen: list[bytes] = []
+
+    def point(end):
+        swapped.unlink()
+        swapped.symlink_to(end)
 
     def swap(path, flags, *rest, **named):
+        if seen and decoy == "always":
+            point(ends[0])
         fd = real_open(path, flags, *rest, **named)
         seen.append(path)
-        swapped.unlink()
-        swapped.symlink_to("sub/file" if decoy == "after" else "../secret")
+        point(ends[1])
         return fd
 
     folder = Folder(tree)
     monkeypatch.setattr("openssl_serve.handlers.folder.os.open", swap)
 
-    assert refused(folder, swapped) == 404
-    assert seen == [os.fsencode(swapped)]
+    if decoy == "after":
+        # Now it is an honest link.
+        assert read(folder, swapped) == b"public"
+    else:
+        assert refused(folder, swapped) == 404
+    assert len(seen) == {"before": 1, "after": 2, "always": 8}[decoy]
+
+
+def test_a_file_that_is_replaced_is_there_all_the_time(tree, monkeypatch):
+    """A build and most editors write another file and rename it, which may be at any moment."""
+    path = tree / "sub" / "file"
+    real_open = os.open
+
+    def replace(opened, flags, *rest, **named):
+        fd = real_open(opened, flags, *rest, **named)
+        if not path.samefile(tree / "first"):
+            return fd
+        (tree / "new").write_text("new")
+        (tree / "new").rename(path)
+        return fd
+
+    os.link(path, tree / "first")
+    folder = Folder(tree)
+    monkeypatch.setattr("openssl_serve.handlers.folder.os.open", replace)
+
+    assert read(folder, path) == b"new"
 
 
 def test_a_fifo_is_refused_without_waiting_for_its_writer(tree):
