@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from openssl_serve.certs import pem
 from openssl_serve.trust.stores import (
     Command,
     Entry,
@@ -19,7 +20,7 @@ from openssl_serve.trust.stores import (
     ours,
     users_home,
 )
-from openssl_serve.trust.target import Target, Unwanted
+from openssl_serve.trust.target import Target
 
 PASSWORD = "changeit"  # noqa: S105  no secret: every Java comes with it, and its manual says so
 
@@ -70,7 +71,7 @@ class JavaStore(TrustStore):
             for alias, text in zip(rest[::2], rest[1::2], strict=True)
             # Another entry is a key of its owner's.
             if "trustedCertEntry" in text
-            for facts in ours(text.encode())
+            for facts in ours(pem.blocks(text.encode()))
         ]
 
     def installing(self, target: Target) -> list[Command]:
@@ -79,9 +80,8 @@ class JavaStore(TrustStore):
         options = ("-noprompt", "-alias", alias, "-file", str(target.cert_path))
         return [(*self._with("-importcert"), *options)]
 
-    def removing(self, entries: Sequence[Entry], target: Unwanted) -> list[Command]:
+    def removing(self, entries: Sequence[Entry]) -> list[Command]:
         """One call for each alias."""
-        _ = target
         aliases = dict.fromkeys(entry.name for entry in entries)
         return [(*self._with("-delete"), "-alias", alias) for alias in aliases]
 

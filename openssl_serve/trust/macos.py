@@ -5,7 +5,6 @@ Proven by `security verify-cert`, the judgement that Safari, Chrome and curl get
 
 import hashlib
 import os
-import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from openssl_serve.certs import pem
 from openssl_serve.errors import OpensslServeError
 from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, ours, users_home
-from openssl_serve.trust.target import Target, Unwanted
+from openssl_serve.trust.target import Target
 
 SYSTEM_KEYCHAIN = Path("/Library/Keychains/System.keychain")
 
@@ -50,9 +49,9 @@ class Keychain(TrustStore):
             raise self._failure(command, output)
         found = []
         for block in pem.blocks(output.stdout.encode()):
-            text = ssl.DER_cert_to_PEM_cert(block.der).encode()
-            sha1 = hashlib.sha1(block.der, usedforsecurity=False).hexdigest().upper()
-            found += [Entry(facts, sha1) for facts in ours(text)]
+            for facts in ours([block]):
+                sha1 = hashlib.sha1(block.der, usedforsecurity=False).hexdigest().upper()
+                found.append(Entry(facts, sha1))
         return found
 
     def installing(self, target: Target) -> list[Command]:
@@ -61,21 +60,14 @@ class Keychain(TrustStore):
         add = ("security", "add-trusted-cert", *admin, *_POLICIES, "-k", str(self.place))
         return [(*add, str(target.cert_path))]
 
-    def removing(self, entries: Sequence[Entry], target: Unwanted) -> list[Command]:
-        """Take the trust settings away, then the certificate, by hash and not by name."""
-        commands: list[Command] = []
-        for entry in entries:
-            if isinstance(target, Target) and target.is_same(entry.facts):
-                admin = ("-d",) if self._is_system else ()
-                remove = ("security", "remove-trusted-cert", *admin)
-                commands.append((*remove, str(target.cert_path)))
-                settings: Command = ()
-            else:
-                # Its file is gone: its trust settings go with it.
-                settings = ("-t",)
-            delete = ("security", "delete-certificate", "-Z", entry.name, *settings)
-            commands.append((*delete, str(self.place)))
-        return commands
+    def removing(self, entries: Sequence[Entry]) -> list[Command]:
+        """Each with its trust settings (-t), by hash and not by name.
+
+        Not by remove-trusted-cert: that fails for one without settings, as it is left when nobody
+        has allowed them, and it needs the file. As root, -t takes those of all users too.
+        """
+        delete = ("security", "delete-certificate", "-t", "-Z")
+        return [(*delete, entry.name, str(self.place)) for entry in entries]
 
     def judge(self, target: Target) -> Verdict:
         """Have a certificate of it judged, or the CA itself when it can issue none."""

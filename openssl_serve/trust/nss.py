@@ -9,11 +9,12 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from openssl_serve.certs import pem
 from openssl_serve.errors import TrustStoreError
 from openssl_serve.tools import Output
 from openssl_serve.trust.browsers import DATABASE, Database, databases, is_database
 from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, find_program, ours
-from openssl_serve.trust.target import Target, Unwanted
+from openssl_serve.trust.target import Target
 
 NICKNAME = "openssl-serve"
 """With this every nickname of ours begins."""
@@ -50,7 +51,7 @@ class NssStore(TrustStore):
         found: dict[tuple[str, str], Entry] = {}
         for nickname in self._nicknames():
             output = self._ask(*self._certutil("-L"), "-n", nickname, "-a")
-            for facts in ours(output.stdout.encode()):
+            for facts in ours(pem.blocks(output.stdout.encode())):
                 found[nickname, facts.fingerprint] = Entry(facts, nickname)
         return list(found.values())
 
@@ -65,9 +66,8 @@ class NssStore(TrustStore):
         add = (*self._certutil("-A"), "-t", _CA_FOR_TLS, "-n", nickname, "-i")
         return [*commands, (*add, str(target.cert_path))]
 
-    def removing(self, entries: Sequence[Entry], target: Unwanted) -> list[Command]:
+    def removing(self, entries: Sequence[Entry]) -> list[Command]:
         """One call for each nickname."""
-        _ = target
         nicknames = dict.fromkeys(entry.name for entry in entries)
         return [(*self._certutil("-D"), "-n", nickname) for nickname in nicknames]
 

@@ -103,7 +103,7 @@ class TrustStore(ABC):
         """What has to be run for it to trust *target*."""
 
     @abstractmethod
-    def removing(self, entries: Sequence[Entry], target: Unwanted) -> list[Command]:
+    def removing(self, entries: Sequence[Entry]) -> list[Command]:
         """What has to be run to take *entries* out, of which there is at least one."""
 
     @abstractmethod
@@ -113,7 +113,7 @@ class TrustStore(ABC):
     def uninstalling(self, target: Unwanted) -> list[Command]:
         """What has to be run to take *target* out; nothing when it is not there."""
         entries = [entry for entry in self.entries() if target.matches(entry.facts)]
-        return self.removing(entries, target) if entries else []
+        return self.removing(entries) if entries else []
 
     def check(self, target: Target) -> Finding:
         """Whether *target* is trusted, proven; never raises TrustStoreError."""
@@ -142,7 +142,7 @@ class TrustStore(ABC):
             with suppress(TrustStoreError):
                 added = [entry for entry in self.entries() if entry.name not in before]
                 if added:
-                    self._run(self.removing(added, target))
+                    self._run(self.removing(added))
             raise
 
     def _install(self, target: Target) -> None:
@@ -207,10 +207,10 @@ def users_home() -> Path | None:
     return home if home.is_dir() else None
 
 
-def ours(data: bytes) -> list[CertificateFacts]:
-    """The local CAs of openssl-serve among all certificates in PEM *data*."""
+def ours(blocks: Iterable[pem.Block]) -> list[CertificateFacts]:
+    """The local CAs of openssl-serve among *blocks* of PEM."""
     found = []
-    for block in pem.blocks(data):
+    for block in blocks:
         if block.label not in pem.CERTIFICATE_LABELS:
             continue
         try:

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from openssl_serve.certs import pem
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.errors import OpensslServeError, TrustStoreError, reason_of
 from openssl_serve.trust import handshake
 from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, find_program, ours
-from openssl_serve.trust.target import PROOF_HOST, Target, Unwanted
+from openssl_serve.trust.target import PROOF_HOST, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,8 @@ class SystemStore(TrustStore):
             _resolved(self._family.refresh),
         ]
 
-    def removing(self, entries: Sequence[Entry], target: Unwanted) -> list[Command]:
+    def removing(self, entries: Sequence[Entry]) -> list[Command]:
         """Their files away, and the bundle made anew."""
-        _ = target
         files = [entry.name for entry in entries if entry.name != str(self.place)]
         commands: list[Command] = [("rm", "-f", *dict.fromkeys(files))] if files else []
         return [*commands, _resolved(self._family.refresh_after_removal)]
@@ -154,7 +154,7 @@ def _resolved(command: Command) -> Command:
 
 def _ours_in(path: Path) -> list[CertificateFacts]:
     try:
-        return ours(path.read_bytes())
+        return ours(pem.blocks(path.read_bytes()))
     except (FileNotFoundError, IsADirectoryError):
         return []
     except OSError as error:

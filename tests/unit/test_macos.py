@@ -64,24 +64,38 @@ def test_the_systems_keychain_is_roots(target, fp, monkeypatch):
     assert store.obstacle == f"{SYSTEM_KEYCHAIN} is root's to change"
 
 
-@pytest.mark.parametrize(("keychain", "admin"), [(LOGIN, []), (SYSTEM_KEYCHAIN, ["-d"])])
-def test_taken_out_by_its_hash(target, fp, keychain, admin):
-    cert = target.cert_path
-    fp.register(find(keychain), stdout=cert.read_bytes())
-    fp.register(["security", "remove-trusted-cert", *admin, str(cert)])
-    fp.register(["security", "delete-certificate", "-Z", sha1(cert), str(keychain)])
+def delete(keychain, cert):
+    return ["security", "delete-certificate", "-t", "-Z", sha1(cert), str(keychain)]
+
+
+@pytest.mark.parametrize("keychain", [LOGIN, SYSTEM_KEYCHAIN])
+def test_taken_out_by_its_hash_with_its_settings(target, fp, keychain):
+    fp.register(find(keychain), stdout=target.cert_path.read_bytes())
+    fp.register(delete(keychain, target.cert_path))
     fp.register(find(keychain), returncode=NOT_FOUND)
 
     assert Keychain(keychain).uninstall(target) is True
-    assert len(fp.calls) == 4
+    assert len(fp.calls) == 3
 
 
-def test_one_whose_file_is_gone_takes_its_settings_with_it(target, other_target, fp):
+def test_what_nobody_has_allowed_leaves_no_certificate_behind(target, fp):
+    """It is in the keychain by then, without settings, which remove-trusted-cert would miss."""
+    cert = target.cert_path
+    fp.register(find(LOGIN), returncode=NOT_FOUND)
+    fp.register(["security", "add-trusted-cert", fp.any()], returncode=1, stderr="User canceled")
+    fp.register(find(LOGIN), stdout=cert.read_bytes())
+    fp.register(delete(LOGIN, cert))
+
+    with pytest.raises(TrustStoreError, match="User canceled"):
+        Keychain(LOGIN).install(target)
+
+    assert list(fp.calls[-1]) == delete(LOGIN, cert)
+
+
+def test_one_whose_file_is_gone(target, other_target, fp):
     both = target.cert_path.read_bytes() + other_target.cert_path.read_bytes()
     fp.register(find(LOGIN), stdout=both)
-    fp.register(
-        ["security", "delete-certificate", "-Z", sha1(other_target.cert_path), "-t", str(LOGIN)]
-    )
+    fp.register(delete(LOGIN, other_target.cert_path))
     fp.register(find(LOGIN), stdout=target.cert_path.read_bytes())
 
     assert Keychain(LOGIN).uninstall(Lost(other_target.facts.fingerprint)) is True

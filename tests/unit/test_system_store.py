@@ -72,7 +72,7 @@ def test_what_is_run_to_install_and_to_uninstall(family, target):
         refresh,
     ]
     entry = stores.Entry(target.facts, path)
-    assert [list(command) for command in store.removing([entry], target)] == [
+    assert [list(command) for command in store.removing([entry])] == [
         ["rm", "-f", path],
         refresh_after_removal,
     ]
