@@ -7,6 +7,7 @@ Like a Connection, it is called by the loop and never blocks; in the end a Conne
 place, or it closes.
 """
 
+import contextlib
 import socket
 from selectors import EVENT_READ, EVENT_WRITE
 from ssl import SSLWantWriteError
@@ -17,7 +18,13 @@ from openssl_serve.http1.request import Peer
 from openssl_serve.server.connection import Connection
 from openssl_serve.server.contexts import refusal
 from openssl_serve.server.handling import Handlers
-from openssl_serve.server.hello import MAX_RECORD, asked_name, record_length
+from openssl_serve.server.hello import (
+    GROUPS,
+    NO_COMMON_GROUP,
+    asked_name,
+    offered_groups,
+    record_length,
+)
 from openssl_serve.server.participant import Participant
 from openssl_serve.server.transport import WOULD_BLOCK, Transport
 from openssl_serve.sniff import Protocol, sniff
@@ -26,6 +33,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from openssl_serve.server.polyglot import PolyglotServer
+
+
+USUAL_HELLO = 2048
+"""Bytes that are looked at first: a browser's ClientHello with a key share of ML-KEM has 1,800."""
 
 
 class Arrival(Participant):
@@ -74,7 +85,7 @@ class Arrival(Participant):
 
     def _sniff(self) -> None:
         try:
-            first = self._transport.peek()
+            first = self._transport.peek(self._awaited or USUAL_HELLO)
         except BlockingIOError:
             return
         except OSError:
@@ -82,10 +93,7 @@ class Arrival(Participant):
             return
         spoken = sniff(first)
         if spoken is Protocol.TLS:
-            if self._server.contexts.on_demand or self._server.log.verbose:
-                self._look_at_hello()
-            else:
-                self._begin_handshake()
+            self._look_at(first)
         elif spoken is Protocol.HTTP:
             self._hand_over(secure=False).begin()
         elif spoken is Protocol.UNKNOWN:
@@ -93,13 +101,10 @@ class Arrival(Participant):
         else:
             self.close()
 
-    def _look_at_hello(self) -> None:
-        """See to it that there is a certificate for the name that the client asks for."""
-        try:
-            hello = self._transport.peek(MAX_RECORD)
-        except OSError:
-            self.close()
-            return
+    def _look_at(self, hello: bytes) -> None:
+        """Wait for the rest of the ClientHello, then see what the client needs and offers."""
+        if not self._awaited:
+            self.deadline = self._server.now + self._server.limits.handshake_timeout_s
         wanted = record_length(hello)
         if len(hello) < wanted != self._awaited:
             # The bytes stay in the socket, so without this the loop would come here all the time.
@@ -107,7 +112,30 @@ class Arrival(Participant):
             self._transport.be_readable_from(wanted)
             return
         # Complete, or cut off by its client: then the handshake will say so.
-        self._transport.be_readable_from(1)
+        if self._awaited:
+            self._transport.be_readable_from(1)
+        groups = offered_groups(hello)
+        if groups is not None and GROUPS.isdisjoint(groups):
+            self._refuse(len(hello))
+        elif self._server.contexts.on_demand or self._server.log.verbose:
+            self._be_prepared(hello)
+        else:
+            self._begin_handshake()
+
+    def _refuse(self, taken: int) -> None:
+        """End it as OpenSSL would if it had only the groups that are wanted here."""
+        self._server.log.note_once(
+            f"{self._name} shares no group for the key exchange with this server"
+            " (X25519, P-256, P-384)"
+        )
+        with contextlib.suppress(OSError):
+            # What has not been read would make the end a reset, and the alert be lost.
+            self._transport.take(taken)
+            self._transport.send(NO_COMMON_GROUP)
+        self.close()
+
+    def _be_prepared(self, hello: bytes) -> None:
+        """See to it that there is a certificate for the name that the client asks for."""
         self._asked = asked_name(hello)
         work = self._server.contexts.missing(self._asked)
         if work is None:
@@ -125,6 +153,7 @@ class Arrival(Participant):
         if error is not None:
             self._server.log.note(f"no certificate on demand: {type(error).__name__}: {error}")
         self._server.watch(self, EVENT_READ)
+        self.deadline = self._server.now + self._server.limits.handshake_timeout_s
         self._begin_handshake()
 
     def _begin_handshake(self) -> None:
@@ -134,7 +163,6 @@ class Arrival(Participant):
             # The client has already gone.
             self.close()
             return
-        self.deadline = self._server.now + self._server.limits.handshake_timeout_s
         self.on_ready = self._handshake
         self._handshake()
 

@@ -224,6 +224,37 @@ def test_old_versions_of_tls_are_refused(server, old):
     assert server.get("/a.txt").status == 200
 
 
+@pytest.mark.parametrize(
+    ("group", "version", "is_wanted"),
+    [
+        ("X25519", "TLSv1_3", True),
+        ("prime256v1", "TLSv1_3", True),
+        ("secp384r1", "TLSv1_3", True),
+        # In TLS 1.2 a client's groups are those of the certificates that it takes, too.
+        ("prime256v1", "TLSv1_2", True),
+        *(
+            (group, version, False)
+            for group in ("X448", "secp521r1")
+            for version in ("TLSv1_2", "TLSv1_3")
+        ),
+    ],
+)
+def test_groups_outside_of_mozillas_profile_are_refused(server, group, version, is_wanted):
+    context = server.trust()
+    context.set_ecdh_curve(group)
+    context.maximum_version = ssl.TLSVersion[version]
+
+    if is_wanted:
+        with server.tls(context) as client:
+            assert client.get("/a.txt").status == 200
+    else:
+        with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+            server.tls(context)
+        assert server.get("/a.txt").status == 200
+    told = server.log.count("127.0.0.1 shares no group for the key exchange with this server")
+    assert told == (not is_wanted)
+
+
 def test_a_client_without_alpn_and_one_with_another_are_both_served(server):
     for protocols in ([], ["h2"], ["http/1.1"], ["http/1.0", "http/1.1"]):
         context = server.trust()

@@ -46,15 +46,6 @@ def test_slowhttptest_never_finds_the_service_unavailable(service, tmp_path):
     service.assert_well()
 
 
-GROUPS = "tls_curves: TLS curves {'secp521r1', 'X448'} are supported, but should be rejected."
-"""OpenSSL's own list of groups has two more than Mozilla's; neither is weak.
-
-Python can choose them from 3.15 on (SSLContext.set_groups). Before, set_ecdh_curve sets exactly
-one: with P-256 alone each new connection of a browser takes a round trip more, with X25519 alone
-some clients are shut out.
-"""
-
-
 @pytest.mark.skipif(not find_spec("sslyze"), reason="no sslyze (no wheels for this Python)")
 def test_sslyze_misses_nothing_of_mozillas_intermediate_profile_but_trust(service):
     done = subprocess.run(
@@ -77,17 +68,11 @@ def test_sslyze_misses_nothing_of_mozillas_intermediate_profile_but_trust(servic
 
     assert "Checking results against Mozilla's" in verdict, done.stdout + done.stderr
     own = [line for line in missed if not line.startswith("certificate_path_validation:")]
-    assert own == ([] if sys.version_info >= (3, 15) else [in_its_order(own)])
+    assert own == []
     for attack in ("Heartbleed", "OpenSSL CCS injection", "ROBOT", "Renegotiation DoS"):
         # Its heading, then the verdict, on the same line or the next.
         after = done.stdout[done.stdout.lower().index(attack.lower()) :]
         assert after.index("OK - ") < 100, after[:200]
-
-
-def in_its_order(own):
-    """GROUPS; a set is written in whichever order it has."""
-    other = GROUPS.replace("'secp521r1', 'X448'", "'X448', 'secp521r1'")
-    return other if own == [other] else GROUPS
 
 
 ACCEPTED = {
