@@ -129,12 +129,17 @@ def field_lines(fields: Sequence[Field]) -> FieldLines:
     )
 
 
-class Decorated:
-    """Puts *fields* into every response of *handler*."""
+_PASSING = b"\r\nCache-Control: no-store\r\n"
+"""In what is of the moment: our errors, and redirects to what may be a file tomorrow."""
 
-    def __init__(self, handler: Handler, fields: FieldLines) -> None:
+
+class Decorated:
+    """Puts *fields* into every response of *handler*, or *always* into those of the moment."""
+
+    def __init__(self, handler: Handler, fields: FieldLines, always: FieldLines | None) -> None:
         self._handler = handler
         self._fields = fields
+        self._always = always
 
     def __call__(self, request: Request) -> Answer:
         """Answer *request*; an HttpError is answered here, since its page is decorated too."""
@@ -158,7 +163,12 @@ class Decorated:
         return self._put(response)
 
     def _put(self, response: Response) -> Response:
-        response.put(self._fields)
+        status = response.status
+        if status >= 300 and status != 304 and _PASSING in response.head:
+            if self._always is not None:
+                response.put(self._always)
+        else:
+            response.put(self._fields)
         return response
 
 

@@ -114,7 +114,9 @@ class Site:
             handler = Preflighted(handler, self._content.methods)
         handler = ForAuthorities(self._authorities, handler)
         fields = self._decorations.fields(secure=secure)
-        return Decorated(handler, field_lines(fields)) if fields else handler
+        if not fields:
+            return handler
+        return Decorated(handler, field_lines(fields), self.always(secure=secure))
 
     def always(self, *, secure: bool) -> FieldLines | None:
         """Return what goes with errors that no handler answers, over TLS (*secure*) or without."""
@@ -123,4 +125,4 @@ class Site:
     def doorkeeper(self, handler: Handler) -> Handler:
         """Return *handler*, which keeps plain HTTP out, with the fields that go with everything."""
         always = self.always(secure=False)
-        return Decorated(handler, always) if always else handler
+        return Decorated(handler, always, always) if always else handler

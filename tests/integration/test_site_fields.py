@@ -258,6 +258,33 @@ def test_the_redirect_has_it_too(serve, site, data, status):
             assert answer.get(b"location") == place
 
 
+@pytest.mark.parametrize("accept", [b"Accept: */*", PAGE])
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [("/missing.js", 404), ("/sub", 301), ("/a.txt", 412), ("/a.txt", 416), ("/", 421), ("/", 405)],
+)
+def test_what_is_of_the_moment_is_not_kept_as_long_as_a_file(serve, site, data, status, accept):
+    """A browser would have a script missing, or a folder moved, for as long as the user's files."""
+    given = {412: b'If-Match: "x"', 416: b"Range: bytes=99-"}.get(status, b"X: y")
+    method = b"POST" if status == 405 else b"GET"
+    host = b"evil.test" if status == 421 else b"localhost"
+
+    with serve(decorations=OURS).tls() as client:
+        data = request(data, accept, given, b"Content-Length: 0", method=method, host=host)
+        answer = client.send(data).answer(method)
+        assert answer.status == status
+        assert_decorated(answer, secure=True)
+        assert client.get("/a.txt").get(b"cache-control") == b"max-age=9"
+
+
+def test_the_sites_own_page_for_what_is_missing_is_not_kept_either(serve, site):
+    (site / "404.html").write_text("not here")
+    answer = serve(decorations=OURS).get("/missing.js")
+
+    assert answer.body == b"not here"
+    assert_decorated(answer, secure=True)
+
+
 def test_plain_http_refused_has_it_too(serve, site):
     with serve(decorations=OURS, plain_http=api.PlainHttp.REFUSE).plain() as client:
         answer = client.get("/a.txt")

@@ -82,7 +82,7 @@ def test_isolation_does_not_undo_cors():
 def test_a_response_that_is_sent_again_is_decorated_once():
     kept = Response(200, ((b"Cache-Control", b"no-cache"), (b"ETag", b'"x"')), b"content")
     fields = ((b"cache-control", b"no-store"), (b"X", b"1"))
-    handler = Decorated(lambda _request: kept, field_lines(fields))
+    handler = Decorated(lambda _request: kept, field_lines(fields), None)
 
     heads = {done(handler(REQUEST)).head for _ in range(3)}
 
@@ -95,7 +95,7 @@ def test_policies_of_ours_stay_beside_the_users():
     """Of two policies both hold (CSP level 3, section 8.1); a listing's own is not to be lost."""
     fields = ((b"Vary", b"A"), (b"Content-Security-Policy", b"default-src 'self'"))
     kept = Response(200, fields)
-    handler = Decorated(lambda _request: kept, field_lines(((b"vary", b"B"),)))
+    handler = Decorated(lambda _request: kept, field_lines(((b"vary", b"B"),)), None)
 
     # However often it is sent.
     for _ in range(3):
@@ -110,12 +110,14 @@ def test_an_error_is_decorated_wherever_it_happens(in_thread):
 
     handler = Decorated(
         (lambda _request: Offload(fails)) if in_thread else (lambda _request: fails()),
+        field_lines(((b"X", b"1"), (b"Cache-Control", b"max-age=9"))),
         field_lines(((b"X", b"1"),)),
     )
     response = done(handler(REQUEST))
 
     assert response.status == 404
     assert response.head.endswith(b"X: 1\r\n")
+    assert b"max-age" not in response.head
 
 
 # Name and password.
