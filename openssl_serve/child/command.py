@@ -1,25 +1,19 @@
 """The command as a process group: started, watched, signalled, ended."""
 
-import errno
 import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from openssl_serve import tools
+from openssl_serve.child.not_started import not_started
 from openssl_serve.child.processes import is_alive
-from openssl_serve.errors import CommandError, reason_of
-from openssl_serve.hosts import shorten
 
 TERMINATE_GRACE_S = 2.0
 """From SIGTERM to SIGKILL, for what the command has left behind in its group."""
 
 LOOK_S = 0.05
 """Between looks whether a group has ended; only the end of a child is told by a signal."""
-
-EXIT_NOT_FOUND, EXIT_NOT_STARTED = 127, 126
-"""What shells, env(1) and timeout(1) leave with."""
 
 EXIT_BY_SIGNAL = 128
 """Plus the number of the signal, as shells have it."""
@@ -35,9 +29,15 @@ class Command:
         try:
             self._child = tools.start_in_group(words, environment)
         except OSError as error:
-            raise _not_started(words, error) from error
+            raise not_started(words, environment, error) from error
         self.group = self._child.pid
-        self._guard = tools.Guard(self.group)
+        try:
+            self._guard = tools.Guard(self.group)
+        except OSError as error:
+            # Nothing would end it if we were killed, and nobody knows of it yet.
+            self.send(signal.SIGKILL)
+            self._child.wait()
+            raise not_started(["/bin/sh"], environment, error) from error
 
     @property
     def status(self) -> int | None:
@@ -98,27 +98,3 @@ class Command:
 def _sleep(seconds: float) -> bool:
     time.sleep(seconds)
     return True
-
-
-def _not_started(words: Sequence[str], error: OSError) -> CommandError:
-    program = words[0]
-    found = error.errno != errno.ENOENT
-    message = f"{shorten(program)}: {reason_of(error)}"
-    if not found and "/" not in program:
-        message = f"{shorten(program)}: there is no such program in PATH"
-    return CommandError(
-        EXIT_NOT_STARTED if found else EXIT_NOT_FOUND, message, *_hints(program, words)
-    )
-
-
-def _hints(program: str, words: Sequence[str]) -> list[str]:
-    if " " in program:
-        # One word that was meant to be several.
-        return [f"openssl-serve run -- {program}", f"or in a shell: run -- sh -c '{program}'"]
-    rest = " ".join(words[1:])
-    places = {Path("node_modules/.bin"): "npx {}", Path(".venv/bin"): ".venv/bin/{}"}
-    return [
-        f"it is in this project: openssl-serve run -- {how.format(program)} {rest}".rstrip()
-        for folder, how in places.items()
-        if os.access(folder / program, os.X_OK)
-    ]

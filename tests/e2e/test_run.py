@@ -143,7 +143,7 @@ def test_a_program_that_there_is_not(command):
     )  # fmt: skip
     (command.site / "text").write_text("no program")
     finished = command.run("run", "--port", "0", "--", "./text")
-    assert_refused(finished, 126, "./text: permission denied", hints=0)
+    assert_refused(finished, 126, "./text: permission denied")
 
 
 def test_nothing_is_started_when_we_cannot_listen(command):

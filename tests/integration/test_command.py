@@ -158,15 +158,86 @@ def test_a_file_that_is_no_program(folder):
 
     error = refused("./text")
     assert str(error) == "./text: permission denied"
+    assert error.hints == ("if it is a program: chmod +x ./text",)
     assert error.exit_code == 126
 
     (folder / "text").chmod(0o755)
-    assert refused("./text").exit_code == 126
+    error = refused("./text", "a b")
+    assert str(error) == "./text: exec format error"
+    assert error.hints == ("if it is a script for the shell: openssl-serve run -- sh ./text 'a b'",)
+    assert error.exit_code == 126
+
+
+def test_a_folder_is_not_looked_for_in_the_project():
+    """An absolute path has no place below node_modules."""
+    error = refused("/usr")
+
+    assert (str(error), error.hints) == ("/usr: is a folder", ())
+    assert error.exit_code == 126
+
+
+@pytest.mark.parametrize("place", ["./its-script", "its-script"], ids=["by path", "in PATH"])
+@pytest.mark.parametrize(
+    ("first_line", "named", "hint"),
+    [
+        (b"#!/nowhere/bin/python3\n", "/nowhere/bin/python3", "it may have been moved"),
+        (b"#! /nowhere/env\tpython3 -u\n", "/nowhere/env", "it may have been moved"),
+        (b"#!/bin/sh\r\n", r"/bin/sh\r", "its lines end as on Windows"),
+    ],
+)
+def test_a_script_whose_interpreter_is_not_there(folder, place, first_line, named, hint):
+    """As those of a virtual environment that was moved: the system only says ENOENT."""
+    (folder / "its-script").write_bytes(first_line + b"exit\n")
+    (folder / "its-script").chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+
+    with pytest.raises(CommandError) as caught:
+        Command([place], {"PATH": path})
+
+    assert f'its-script: its first line names "{named}", which is not there' in str(caught.value)
+    assert hint in caught.value.hints[0]
+    assert caught.value.exit_code == 127
+
+
+def test_what_only_shells_know():
+    for words in (["cd", "a b"], [".", "venv/bin/activate"]):
+        error = refused(*words)
+        assert str(error) == f"{words[0]}: not a program, only shells know it"
+        assert error.exit_code == 127
+    assert refused("cd", "a b").hints == (
+        """in a shell: openssl-serve run -- sh -c 'cd '"'"'a b'"'"''""",
+    )
+
+
+def test_a_variable_before_the_program():
+    error = refused("PORT=3000", "npm", "start")
+
+    assert error.hints == (
+        "a variable is set by env: openssl-serve run -- env PORT=3000 npm start",
+    )
+
+
+def test_an_empty_word_is_said_to_be_empty():
+    assert str(refused("")) == "the command is empty"
+
+
+def test_nothing_runs_when_it_cannot_be_guarded(folder, fifo, monkeypatch):
+    def fail(_group):
+        eventually(lambda: os.path.exists("ready"))
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("openssl_serve.tools.Guard", fail)
+
+    error = refused("sh", "-c", HOLD + "touch ready; sleep 60")
+
+    assert str(error) == "/bin/sh: resource temporarily unavailable"
+    assert all_have_ended(fifo)
 
 
 def test_one_word_that_was_meant_to_be_several():
     assert refused("npm run dev").hints == (
-        "openssl-serve run -- npm run dev", "or in a shell: run -- sh -c 'npm run dev'",
+        "openssl-serve run -- npm run dev",
+        "or in a shell: openssl-serve run -- sh -c 'npm run dev'",
     )  # fmt: skip
 
 
