@@ -267,7 +267,8 @@ def candidates(name: str) -> list[Path]:
     # A relative entry of PATH (and "" is one) would run whatever lies in the served folder.
     folders = [Path(entry) for entry in os.get_exec_path() if entry.startswith("/")]
     paths = [folder / name for folder in folders]
-    return [path for path in paths if path.is_file() and os.access(path, os.X_OK)]
+    # Not Path.is_file(), which raises for a folder that may not be entered, as after `su`.
+    return [path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]
 
 
 def _how_to_install() -> str:

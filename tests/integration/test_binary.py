@@ -1,3 +1,4 @@
+import errno
 import glob
 import os
 import signal
@@ -110,6 +111,23 @@ class TestSearch:
 
         with pytest.raises(OpensslNotFoundError):
             _ = Openssl().version
+
+    @pytest.mark.parametrize("error", [errno.EACCES, errno.ENAMETOOLONG])
+    def test_a_folder_that_cannot_be_entered_is_passed_over(self, tmp_path, monkeypatch, error):
+        """PATH is often another user's: `su`, a container, a service."""
+        good = saying(tmp_path, "OpenSSL 3.0.1")
+        closed = tmp_path / "closed"
+        ask = os.stat
+
+        def stat(path, *words, **options):
+            if str(path).startswith(str(closed)):
+                raise OSError(error, os.strerror(error), str(path))
+            return ask(path, *words, **options)
+
+        monkeypatch.setattr(os, "stat", stat)
+        monkeypatch.setenv("PATH", f"{closed}:{tmp_path}")
+
+        assert Openssl().path == good
 
     @pytest.mark.parametrize("make", ["absent", "folder", "text"])
     def test_a_named_one_that_is_no_program(self, tmp_path, make):
