@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from openssl_serve.certs import pem
+from openssl_serve.errors import TrustStoreError
+from openssl_serve.tools import Output
 from openssl_serve.trust.stores import (
     Command,
     Entry,
@@ -90,6 +92,11 @@ class JavaStore(TrustStore):
         now = dt.datetime.now(dt.UTC)
         expired = target.facts is not None and target.facts.expired(now)
         return Verdict(not expired, "it has expired" if expired else "keytool -list")
+
+    def _failure(self, command: Command, output: Output) -> TrustStoreError:
+        # Its errors are on stdout; on stderr Java tells which options it has picked up.
+        words = output.stdout or output.stderr
+        return super()._failure(command, output._replace(stderr=words))
 
     def _with(self, verb: str) -> Command:
         options = ("-keystore", str(self.place), "-storepass", PASSWORD)

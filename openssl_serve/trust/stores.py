@@ -173,8 +173,7 @@ class TrustStore(ABC):
         """Run one command to its end. Raises TrustStoreError when that is not to be had."""
         program = Path(command[0]).name
         try:
-            # Their words are parsed, and quoted.
-            output = tools.capture(command, {"LC_ALL": "C"}, self.timeout_s)
+            output = tools.capture(command, _environment(), self.timeout_s)
         except OSError as error:
             why = reason_of(error)
             raise TrustStoreError(f"{self}: {program} cannot be started: {why}") from error
@@ -193,9 +192,20 @@ class TrustStore(ABC):
 
 def find_program(name: str) -> str | None:
     """The path of a program in PATH, or where administrators have theirs."""
+    return shutil.which(name, path=_search_path())
+
+
+def _search_path() -> str:
     # Relative entries of PATH would run whatever lies in the folder that is served.
     path = [entry for entry in os.get_exec_path() if entry.startswith("/")]
-    return shutil.which(name, path=":".join((*path, *_ADMINISTRATORS)))
+    return ":".join((*path, *_ADMINISTRATORS))
+
+
+def _environment() -> dict[str, str]:
+    """What a store's programs get beside our own environment."""
+    # English, for their words are parsed and quoted; and not "C", in which Java cannot open a
+    # file whose name is not ASCII. Where there is no C.UTF-8, C is what that means.
+    return {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "PATH": _search_path()}
 
 
 def users_home() -> Path | None:

@@ -1,8 +1,10 @@
 """The real keytool, on a cacerts of the test's own."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from trust_fixtures import renewed
@@ -72,6 +74,16 @@ def test_every_generation_and_every_alias_goes(store, target, data):
         assert store.uninstall(newer) is True
 
     assert aliases(store) == ["theirs"]
+
+
+def test_a_home_whose_name_is_not_ascii(store, target, tmp_path):
+    folder = tmp_path / "Jürgen"
+    folder.mkdir()
+    cert = Path(shutil.copy(target.cert_path, folder))
+
+    store.install(dataclasses.replace(target, cert_path=cert))
+
+    assert store.check(target).state is State.TRUSTED
 
 
 def test_another_password(store, target):

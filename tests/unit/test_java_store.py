@@ -60,7 +60,9 @@ def test_argument_by_argument(store, target, other_target, fp):
 
 def test_another_password_is_keytools_to_tell(store, target, fp):
     said = "keytool error: java.io.IOException: keystore password was incorrect\n"
-    fp.register(keytool(store, "-list", "-rfc"), returncode=1, stdout=said)
+    # The JVM's own words, whenever JAVA_TOOL_OPTIONS is set.
+    picked = "Picked up JAVA_TOOL_OPTIONS: -Xmx1g\n"
+    fp.register(keytool(store, "-list", "-rfc"), returncode=1, stdout=said, stderr=picked)
 
     found = store.check(target)
 

@@ -1,10 +1,12 @@
 """Distributions that are not here, argument by argument; Debian's real tool is in integration."""
 
 import dataclasses
+import os
 import sys
 
 import pytest
 from processes import NOBODY, in_child
+from stubs import stub
 
 from openssl_serve.errors import TrustStoreError
 from openssl_serve.trust import stores
@@ -153,6 +155,29 @@ def test_an_absent_tool_and_one_that_hangs(here, target, fp, monkeypatch):
     monkeypatch.setattr(stores.TrustStore, "timeout_s", 0.01)
     family = dataclasses.replace(family, refresh=("sleep", "9"))
     with pytest.raises(TrustStoreError, match=r"did not end within 0\.01 s"):
+        SystemStore(family).install(target)
+
+
+def test_nothing_in_the_folder_that_is_served_is_run(here, target, tmp_path, monkeypatch):
+    stub(tmp_path / "site", "touch was-run", name="install")
+    monkeypatch.chdir(tmp_path / "site")
+    monkeypatch.setenv("PATH", f".{os.pathsep}{os.environ['PATH']}")
+    family = dataclasses.replace(
+        here(FAMILIES[0]), refresh=("true",), refresh_after_removal=("true",)
+    )
+
+    with pytest.raises(TrustStoreError, match="true has not run since"):
+        SystemStore(family).install(target)
+
+    assert not (tmp_path / "site/was-run").exists()
+
+
+def test_tools_speak_english(here, target, monkeypatch):
+    monkeypatch.setenv("LANGUAGE", "de:fr")
+    says = ("sh", "-c", 'echo "$LC_ALL, $LANGUAGE" >&2; exit 1')
+    family = dataclasses.replace(here(FAMILIES[0]), refresh=says)
+
+    with pytest.raises(TrustStoreError, match=r": C\.UTF-8,$"):
         SystemStore(family).install(target)
 
 
