@@ -77,6 +77,8 @@ _RUNNERS: dict[str, tuple[str, ...]] = {
 }
 """Programs that run the one named after them, and the subcommands with which they do."""
 
+# In the words of a shell, ${port} is a variable of its own.
+_PLACE = re.compile(r"(?<!\$)\{(?:port|host)\}")
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _MODULE = re.compile(r"-[A-Za-z]*m")
 _ADDRESS = re.compile(r"(?:(?:\[[^]]*\]|[^:]+):)?[0-9]+")
@@ -100,8 +102,8 @@ def completed(words: Sequence[str], address: Address) -> list[str]:
 
 
 def _filled(words: Sequence[str], address: Address) -> list[str]:
-    port, host = str(address.port), address.host
-    return [word.replace("{port}", port).replace("{host}", host) for word in words]
+    values = {"{port}": str(address.port), "{host}": address.host}
+    return [_PLACE.sub(lambda found: values[found[0]], word) for word in words]
 
 
 def _flags_for(words: Sequence[str]) -> list[str]:

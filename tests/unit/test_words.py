@@ -25,9 +25,15 @@ def test_placeholders_are_filled_in_wherever_they_stand():
 
 
 def test_other_braces_are_the_commands_own():
-    words = ["jq", '{"port": {}}', "{ports}", "{", "{}", "{PORT}", "${port}x"]
+    words = ["jq", '{"port": {}}', "{ports}", "{", "{}", "{PORT}"]
 
-    assert completed(words, ADDRESS) == [*words[:-1], "$4567x"]
+    assert completed(words, ADDRESS) == words
+
+
+def test_a_variable_of_a_shell_is_the_shells():
+    words = ["sh", "-c", "port={port}; serve ${port} ${host}:$port"]
+
+    assert completed(words, ADDRESS)[2] == "port=4567; serve ${port} ${host}:$port"
 
 
 def test_a_command_that_has_a_placeholder_gets_no_flags():
