@@ -15,7 +15,6 @@ from openssl_serve.errors import (
     OpensslFailedError,
     OpensslNotFoundError,
     OpensslUnusableError,
-    UsageError,
 )
 from openssl_serve.hosts import shorten
 from openssl_serve.paths import expand
@@ -85,10 +84,10 @@ class Openssl:
         # Imported here, as all that only a call needs.
         import threading  # noqa: PLC0415
 
-        _refuse_what_sh_cannot_say(arguments)
         # sh runs Python between fork and exec, which may deadlock when another thread has held a
         # lock meanwhile: as in a test run, or in a program with a server of ours in a thread.
-        call = self._by_sh if threading.active_count() == 1 else self._beside_threads
+        is_alone = threading.active_count() == 1
+        call = self._by_sh if is_alone and _can_be_said_by_sh(arguments) else self._beside_threads
         if self._tell is None:
             return call(arguments, folder, _environment(folder), timeout_s)
         import time  # noqa: PLC0415
@@ -237,11 +236,9 @@ def _environment(folder: Path) -> dict[str, str]:
     return environment | {"LC_ALL": "C", "OPENSSL_CONF": conf}
 
 
-def _refuse_what_sh_cannot_say(arguments: tuple[str, ...]) -> None:
-    for word in arguments:
-        # A file name of bytes that are no UTF-8 has surrogates here (PEP 383).
-        if not word.isascii() and word != word.encode("utf-8", "replace").decode("utf-8"):
-            raise UsageError(f"{shorten(word)}: the name is no UTF-8", "rename it, or its folder")
+def _can_be_said_by_sh(arguments: tuple[str, ...]) -> bool:
+    """Whether all is UTF-8; other names of files have surrogates here (PEP 383), and sh fails."""
+    return not any("\ud800" <= c <= "\udfff" for word in arguments for c in word)
 
 
 def _find(named: str) -> Path:
