@@ -55,7 +55,7 @@ def run(
     **options: Any,
 ) -> int:  # fmt: skip
     """Serve COMMAND until it ends, or a signal ends both."""
-    ctx.obj = Beside(command, parse_port(app_port) if app_port else 0)
+    ctx.obj = Beside(command, parse_port(app_port, "--app-port") if app_port else 0)
     return serve(ctx, **options) or 0
 
 

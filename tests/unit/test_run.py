@@ -101,7 +101,7 @@ def test_a_file_for_serve_will_do(served, cli, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("port", ["x", "65536", "-1"])
 def test_what_is_no_port(cli, port):
-    assert port in cli.refused(2, "run", "--app-port", port, "--", "x")
+    assert f'--app-port: "{port}"' in cli.refused(2, "run", "--app-port", port, "--", "x")
 
 
 def test_without_a_command_there_is_nothing_to_run(cli):
