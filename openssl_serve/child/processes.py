@@ -20,9 +20,10 @@ class Process(NamedTuple):
 
 
 def processes() -> list[Process]:
-    """Read all of them; none where there is no /proc."""
+    """Read all of them; none where there is no /proc, or it cannot be read at this moment."""
     found = []
-    with contextlib.suppress(FileNotFoundError):
+    # It has none, or this process has no descriptor left.
+    with contextlib.suppress(OSError):
         for folder in Path("/proc").iterdir():
             if folder.name.isdecimal():
                 # Gone meanwhile, or just going.

@@ -21,8 +21,14 @@ class Terminal:
     def controlling(cls) -> Self | None:
         """The one of this process; None for a process that has none."""
         try:
-            return cls(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
-        except (OSError, termios.error):
+            fd = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            return cls(fd)
+        except termios.error:
+            # It is gone already.
+            os.close(fd)
             return None
 
     @property

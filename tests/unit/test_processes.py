@@ -1,5 +1,6 @@
 """What /proc says, and starting a command through the door to all programs."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -77,5 +78,15 @@ def test_who_has_ended_and_was_not_waited_for_is_not_alive(monkeypatch, found, a
 
 def test_without_proc_nothing_is_known(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "Path", lambda _name: tmp_path / "proc")
+
+    assert processes() == []
+
+
+def test_without_a_descriptor_nothing_is_known_for_the_moment(monkeypatch):
+    class Full:
+        def iterdir(self):
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(module, "Path", lambda _name: Full())
 
     assert processes() == []
