@@ -1,6 +1,7 @@
 """A command beside a server: started, searched for its port, and ended with the server."""
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,17 +61,23 @@ def run_beside(
 def _search(
     server: PolyglotServer, group: int, given: Address, found: Callable[[Address], object]
 ) -> Search:
+    began, missed = time.monotonic(), False
+
     def moved(place: Address) -> None:
-        if place.port != given.port:
-            server.log.note(f"the command listens on {place}, not on port {given.port} as told")
-        elif server.log.verbose:
-            server.log.note(f"the command listens on {place}")
+        nonlocal missed
+        instead = f", not on port {given.port} as told" if place.port != given.port else ""
+        after = f" after {time.monotonic() - began:.0f} s" if missed else ""
+        if instead or after or server.log.verbose:
+            server.log.note(f"the command listens on {place}{instead}{after}")
+        missed = False
         found(place)
 
     def missing() -> None:
+        nonlocal missed
+        missed = True
         server.log.note(
-            f"the command listens nowhere yet; it was given PORT={given.port}, "
-            "and {port} in its words stands for that"
+            f"the command listens nowhere after {time.monotonic() - began:.0f} s; it was given "
+            f"PORT={given.port}, and {{port}} in its words stands for that"
         )
 
     return Search(

@@ -45,6 +45,18 @@ class Command:
         code = self._child.returncode
         return code if code is None or code >= 0 else EXIT_BY_SIGNAL - code
 
+    @property
+    def ended_by(self) -> str | None:
+        """The name of the signal that ended it, if one did."""
+        code = self._child.returncode
+        if code is None or code >= 0:
+            return None
+        try:
+            return signal.Signals(-code).name
+        except ValueError:
+            # One of those for real-time programs.
+            return f"signal {-code}"
+
     def look(self) -> signal.Signals | None:
         """See what has become of it, for `status`; the signal that has just stopped it, if any."""
         if self._child.returncode is not None:

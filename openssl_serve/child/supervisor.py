@@ -10,7 +10,7 @@ import select
 import signal
 from collections.abc import Callable
 
-from openssl_serve.child.command import EXIT_BY_SIGNAL, Command
+from openssl_serve.child.command import EXIT_BY_SIGNAL, TERMINATE_GRACE_S, Command
 from openssl_serve.child.terminal import Terminal
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.server.signals import signals_in_loop
@@ -25,6 +25,9 @@ END_GRACE_S = 8.0
 
 WORD_AFTER_S = 1.0
 """Of that time; then is said what we wait for."""
+
+_QUIET = ("SIGINT", "SIGHUP", "SIGPIPE")
+"""What ends a command of somebody who knows: Ctrl-C, a closed window, a reader that had enough."""
 
 _WANTS_TERMINAL = (signal.SIGTTIN, signal.SIGTTOU)
 """What stops a process that reads from the terminal, or changes it, and is not in front."""
@@ -70,6 +73,7 @@ class Supervisor:
                 left_s = max(0.0, self._end_by - self._server.clock())
                 status = self._command.end(left_s, self._pause)
                 self._leave_terminal(status)
+                self._tell_of_signal()
                 self._started = None
                 signal.signal(signal.SIGTTOU, kept)
         return status
@@ -156,9 +160,18 @@ class Supervisor:
             pool.deliver()
         waited_s = self._server.clock() - self._end_by + END_GRACE_S
         if self._asked and waited_s > WORD_AFTER_S:
-            log.note_once("waiting for the command to end; another signal kills it")
+            most_s = END_GRACE_S + TERMINATE_GRACE_S
+            log.note_once(
+                f"waiting for the command to end, at most {most_s:.0f} s; another signal kills it"
+            )
         log.flush()
         return self._asked < 2
+
+    def _tell_of_signal(self) -> None:
+        """Say what ended the command if nobody asked for it: the shell sees us, and has no word."""
+        ended_by = self._command.ended_by
+        if ended_by is not None and ended_by not in _QUIET and not self._asked:
+            self._server.log.note(f"the command was ended by {ended_by}")
 
     def _leave_terminal(self, status: int) -> None:
         self._take_terminal_back()

@@ -1,6 +1,7 @@
 """A real command beside a real server, in this process: how each learns of the other's end."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -120,15 +121,24 @@ def received():
 
 
 @pytest.mark.parametrize(
-    ("script", "status"), [("exit 0", 0), ("exit 3", 3), ("kill -s KILL $$", 137)]
-)
-def test_the_end_of_the_command_ends_the_server(beside, script, status):
+    ("script", "status", "words"),
+    [
+        ("exit 0", 0, ""), ("exit 3", 3, ""), ("exit 139", 139, ""),
+        ("kill -s KILL $$", 137, "the command was ended by SIGKILL\n"),
+        ("kill -s SEGV $$", 139, "the command was ended by SIGSEGV\n"),
+        ("kill -s 35 $$", 163, "the command was ended by signal 35\n"),
+        ("kill -s INT $$", 130, ""), ("kill -s PIPE $$", 141, ""),
+    ],
+)  # fmt: skip
+def test_the_end_of_the_command_ends_the_server(beside, script, status, words):
     began = time.monotonic()
 
     assert beside("sh", "-c", script) == status
 
     assert time.monotonic() - began < 2
     assert beside.server.draining
+    assert words in beside.log
+    assert beside.log.count("\n") == bool(words)
 
 
 def test_a_signal_while_the_command_starts_waits_until_it_has(beside, monkeypatch):
@@ -179,7 +189,7 @@ def test_the_command_may_take_its_time(beside):
 
     script = "trap 'sleep 1.3; exit 8' TERM; touch ready; while :; do sleep 0.02; done"
     assert beside("sh", "-c", script, meanwhile=end) == 8
-    assert beside.log.count("waiting for the command to end; another signal kills it") == 1
+    assert beside.log.count("waiting for the command to end, at most 7 s; another signal") == 1
 
 
 def test_for_what_it_leaves_behind_nobody_is_asked_to_wait(beside, monkeypatch):
@@ -298,8 +308,24 @@ def test_that_nothing_listens_is_said(beside, monkeypatch):
     given = free_address()
 
     def wait():
-        eventually(lambda: "listens nowhere yet" in beside.log)
+        eventually(lambda: "listens nowhere after 0 s" in beside.log)
         me(signal.SIGTERM)
 
     assert beside("sleep", "60", address=given, meanwhile=wait) == 143
-    assert f"PORT={given.port}" in beside.log
+    assert f"PORT={given.port}, and {{port}} in its words" in beside.log
+
+
+def test_once_that_was_said_it_is_said_when_it_listens(beside, monkeypatch):
+    monkeypatch.setattr(search, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(search, "TIRED_PAUSE_S", 0.1)
+    given = free_address()
+
+    def wait():
+        eventually(lambda: "listens nowhere" in beside.log)
+        Path("go").touch()
+        until_found(beside, given)
+
+    start = f"while ! [ -e go ]; do sleep 0.02; done; exec {sys.executable} -c '{LISTENER}'"
+    beside("sh", "-c", f"{start} {given.port}", address=given, meanwhile=wait)
+
+    assert re.search(rf"the command listens on {given} after \d+ s\n", beside.log)
