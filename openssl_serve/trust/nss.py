@@ -71,6 +71,11 @@ class NssStore(TrustStore):
         nicknames = dict.fromkeys(entry.name for entry in entries)
         return [(*self._certutil("-D"), "-n", nickname) for nickname in nicknames]
 
+    @property
+    def if_it_stays(self) -> str:
+        """What it has read, a browser may write again."""
+        return "a browser that runs may have put it back: end it"
+
     def judge(self, target: Target) -> Verdict:
         """Have it judged as a CA of TLS servers (usage L), under any of its nicknames."""
         because = "it is not there"

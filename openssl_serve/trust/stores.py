@@ -104,7 +104,10 @@ class TrustStore(ABC):
 
     @abstractmethod
     def removing(self, entries: Sequence[Entry]) -> list[Command]:
-        """What has to be run to take *entries* out, of which there is at least one."""
+        """What has to be run to take *entries* out, of which there is at least one.
+
+        Raises TrustStoreError when that would take others' certificates along.
+        """
 
     @abstractmethod
     def judge(self, target: Target) -> Verdict:
@@ -159,9 +162,14 @@ class TrustStore(ABC):
         self._run(commands)
         if self.uninstalling(target):
             raise TrustStoreError(
-                f"{self} still has it", "a browser that runs may have put it back: end it"
+                f"{self} still has it", *([self.if_it_stays] if self.if_it_stays else [])
             )
         return True
+
+    @property
+    def if_it_stays(self) -> str | None:
+        """What to try when it is still there after it was taken out."""
+        return None
 
     def _run(self, commands: Iterable[Command]) -> None:
         for command in commands:

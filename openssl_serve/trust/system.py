@@ -31,6 +31,8 @@ class Family:
     """What is made of them, and read by programs."""
     refresh: Command
     refresh_after_removal: Command
+    read: str = "*"
+    """Which files there count, whoever has put them there."""
 
 
 FAMILIES = (
@@ -62,12 +64,13 @@ FAMILIES = (
     Family(
         "Debian, Ubuntu",
         Path("/usr/local/share/ca-certificates"),
-        # Others are ignored.
         ".crt",
         Path("/etc/ssl/certs/ca-certificates.crt"),
         ("update-ca-certificates",),
         # Without it, a link to the removed file stays in /etc/ssl/certs.
         ("update-ca-certificates", "--fresh"),
+        # Others are ignored.
+        read="**/*.crt",
     ),
 )
 """Told apart by the folder. Debian's comes last, as others may have it too."""
@@ -92,7 +95,7 @@ class SystemStore(TrustStore):
 
     def entries(self) -> list[Entry]:
         """By their files; what is in the bundle alone has the bundle's."""
-        files = sorted(self._family.anchors.glob(f"*{self._family.suffix}"))
+        files = sorted(self._family.anchors.glob(self._family.read))
         # What this user may not read, the bundle shows.
         readable = [path for path in files if os.access(path, os.R_OK)]
         found = [Entry(facts, str(path)) for path in readable for facts in _ours_in(path)]
@@ -113,9 +116,24 @@ class SystemStore(TrustStore):
 
     def removing(self, entries: Sequence[Entry]) -> list[Command]:
         """Their files away, and the bundle made anew."""
-        files = [entry.name for entry in entries if entry.name != str(self.place)]
-        commands: list[Command] = [("rm", "-f", *dict.fromkeys(files))] if files else []
+        files = dict.fromkeys(entry.name for entry in entries if entry.name != str(self.place))
+        for file in files:
+            if _counted_in(Path(file)) > 1:
+                raise TrustStoreError(
+                    f"{file} holds other certificates too, and is not deleted",
+                    "take the one of the local CA out with an editor",
+                )
+        commands: list[Command] = [("rm", "-f", *files)] if files else []
         return [*commands, _resolved(self._family.refresh_after_removal)]
+
+    @property
+    def if_it_stays(self) -> str | None:
+        """By p11-kit's own tool it comes into a folder beside the anchors."""
+        return (
+            "try: trust anchor --remove FILE, with its certificate"
+            if find_program("trust")
+            else None
+        )
 
     def judge(self, target: Target) -> Verdict:
         """Try a handshake with what the distribution made of it."""
@@ -153,8 +171,16 @@ def _resolved(command: Command) -> Command:
 
 
 def _ours_in(path: Path) -> list[CertificateFacts]:
+    return ours(_blocks(path))
+
+
+def _counted_in(path: Path) -> int:
+    return sum(block.label in pem.CERTIFICATE_LABELS for block in _blocks(path))
+
+
+def _blocks(path: Path) -> list[pem.Block]:
     try:
-        return ours(pem.blocks(path.read_bytes()))
+        return pem.blocks(path.read_bytes())
     except (FileNotFoundError, IsADirectoryError):
         return []
     except OSError as error:

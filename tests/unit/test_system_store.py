@@ -201,6 +201,45 @@ def test_what_is_in_a_bundle_alone_goes_when_that_is_made_anew(here, target, fp)
     assert store.uninstalling(target) == [family.refresh_after_removal]
 
 
+@each_family
+def test_a_file_that_somebody_else_has_put_there_goes_too(family, here, target, fp):
+    """As by hand, with the page for phones; Debian's tool reads folders, and *.crt alone."""
+    family = here(family)
+    name = "work/ca.crt" if family.name.startswith("Debian") else "ca.cer"
+    file = family.anchors / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(target.cert_path.read_bytes())
+
+    assert SystemStore(family).uninstalling(target)[0] == ("rm", "-f", str(file))
+
+
+def test_a_file_with_others_certificates_is_not_deleted(here, target, other_target, fp):
+    family = here(FAMILIES[0])
+    both = target.cert_path.read_bytes() + other_target.cert_path.read_bytes()
+    (family.anchors / "all.pem").write_bytes(both)
+
+    with pytest.raises(TrustStoreError, match=r"all\.pem holds other certificates too"):
+        SystemStore(family).uninstall(target)
+
+    assert (family.anchors / "all.pem").read_bytes() == both
+
+
+def test_what_stays_has_come_by_other_means(here, target, fp, monkeypatch):
+    """Of p11-kit's own tool: no browser has put it into this store."""
+    family = here(FAMILIES[0])
+    family.bundle.write_bytes(target.cert_path.read_bytes())
+    fp.register(list(family.refresh_after_removal), occurrences=2)
+
+    with pytest.raises(TrustStoreError, match="still has it") as caught:
+        SystemStore(family).uninstall(target)
+    assert caught.value.hints == ()
+
+    monkeypatch.setattr("openssl_serve.trust.system.find_program", lambda name: name)
+    with pytest.raises(TrustStoreError, match="still has it") as caught:
+        SystemStore(family).uninstall(target)
+    assert "trust anchor --remove" in caught.value.hints[0]
+
+
 def test_a_file_that_only_root_may_read_hides_nothing(public, target):
     family = dataclasses.replace(
         FAMILIES[0], anchors=public / "anchors", bundle=public / "bundle.pem"
