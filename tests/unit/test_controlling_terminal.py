@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from openssl_serve.child import terminal as module
 from openssl_serve.child.terminal import Terminal
 
 
@@ -12,7 +11,7 @@ def test_without_one_there_is_none(monkeypatch):
     def fail(*_):
         raise OSError(6, "No such device or address")
 
-    monkeypatch.setattr(module.os, "open", fail)
+    monkeypatch.setattr("openssl_serve.child.terminal.os.open", fail)
 
     assert Terminal.controlling() is None
 
@@ -21,7 +20,7 @@ def test_one_that_is_gone_leaves_no_descriptor(monkeypatch):
     reader, writer = os.pipe()
     os.close(writer)
     # What /dev/tty is by then answers no more than this does.
-    monkeypatch.setattr(module.os, "open", lambda *_: reader)
+    monkeypatch.setattr("openssl_serve.child.terminal.os.open", lambda *_: reader)
 
     assert Terminal.controlling() is None
     with pytest.raises(OSError, match="Bad file descriptor"):
