@@ -28,6 +28,8 @@ VERSION_TIMEOUT_S = 10
 TIMEOUT_S = 60
 """An RSA key of 4096 bits takes 10 s on a slow, loaded board."""
 
+_UNNAMED = f"leave out --openssl and ${VARIABLE}, and the first in PATH is taken"
+
 _OVERRIDDEN = ("OPENSSL_CONF_INCLUDE", "RANDFILE", "LANGUAGE")
 
 
@@ -198,7 +200,7 @@ class Openssl:
     def _hints(self) -> list[str]:
         """What to type instead of this program: the next one in PATH that works."""
         if self._named != "openssl":
-            return [f"it was named by --openssl or ${VARIABLE}"]
+            return [_UNNAMED]
         for path in candidates("openssl"):
             if path.resolve() != self.path.resolve():
                 other = Openssl(str(path))
@@ -213,16 +215,17 @@ def failure(step: str, output: Output) -> OpensslFailedError:
     """The error for a *step* ("req") that did not do its work, in one line.
 
     openssl reports "number:error:code:library:function:reason:file:line"; the reason is for
-    people, and all of it stays in `stderr`.
+    people, and all of it stays in `stderr`. "Could not read CA private key from ca.key" says more.
     """
     lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
     errors = [line for line in lines if ":error:" in line]
-    line = (errors or lines or ["it said nothing"])[0]
-    if errors and len(fields := line.split(":")) > 5:
+    plain = [line for line in lines if line.startswith("Could not ")]
+    line = (plain or errors or lines or ["it said nothing"])[0]
+    if line in errors and len(fields := line.split(":")) > 5:
         line = fields[5] or line
     return OpensslFailedError(
         f"openssl {step} failed (exit {output.exit_code}): {shorten(line, 200)}",
-        "all that openssl is asked, to run it yourself: openssl-serve generate --explain",
+        "to see all that openssl is asked: the same command with --explain",
         stderr=output.stderr,
     )
 
@@ -244,11 +247,13 @@ def _can_be_said_by_sh(arguments: tuple[str, ...]) -> bool:
 def _find(named: str) -> Path:
     if "/" in named:
         path = expand(named).absolute()
-        if path.is_dir():
-            raise OpensslNotFoundError(f"{path} is a folder, not the openssl program")
+        if os.path.isdir(path):
+            raise OpensslNotFoundError(f"{path} is a folder, not the openssl program", _UNNAMED)
         if not os.access(path, os.X_OK):
-            what = "is no executable file" if path.exists() else "does not exist"
-            raise OpensslNotFoundError(f"{path} {what}, and was named as the openssl program")
+            what = "is not executable" if os.path.lexists(path) else "does not exist"
+            raise OpensslNotFoundError(
+                f"{path} {what}, and was named as the openssl program", _UNNAMED
+            )
         return path
     for path in candidates(named):
         return path
@@ -278,8 +283,8 @@ def _how_to_install() -> str:
         ("brew", "brew install openssl"),
     ):
         if candidates(tool):
-            return f'install it: "{command}"'
-    return "install it with the package manager of this system"
+            return f"install openssl: {command}"
+    return "install openssl with the package manager of this system"
 
 
 def _import_sh() -> Any:

@@ -62,10 +62,8 @@ def parse_version(output: str, path: str) -> Version:
     if not match:
         first_line = output.strip().partition("\n")[0]
         said = f'"{shorten(first_line)}"' if first_line else "nothing"
-        what = "is BoringSSL's, which makes no certificates" if "BoringSSL" in output else "is none"
-        raise OpensslUnusableError(
-            f'{path} is called openssl, but {what}: "version" printed {said}'
-        )
+        what = "BoringSSL, which makes no certificates" if "BoringSSL" in output else "not openssl"
+        raise OpensslUnusableError(f'{path} is {what}: "version" printed {said}')
     flavour = Flavour(match[1])
     version = Version(flavour, (int(match[2]), int(match[3]), int(match[4])), match[0])
     oldest = OLDEST[flavour]

@@ -98,7 +98,7 @@ class TestSearch:
 
         assert str(caught.value) == "no openssl program found in PATH"
         assert caught.value.exit_code == 3
-        assert any("install it" in hint for hint in caught.value.hints)
+        assert any("install openssl" in hint for hint in caught.value.hints)
         assert any("--openssl" in hint for hint in caught.value.hints)
 
     @pytest.mark.parametrize("entry", ["", "."])
@@ -137,8 +137,10 @@ class TestSearch:
             path.write_text("hello")
             path.chmod(0o644)
 
-        with pytest.raises(OpensslNotFoundError, match=str(path)):
+        with pytest.raises(OpensslNotFoundError, match=str(path)) as caught:
             _ = Openssl(str(path)).version
+
+        assert caught.value.hints
 
     def test_the_next_one_in_path_is_a_hint(self, tmp_path, monkeypatch):
         first = saying(tmp_path / "1", "OpenSSL 1.0.2u  20 Dec 2019")
@@ -159,7 +161,7 @@ class TestSearch:
         with pytest.raises(OpensslUnusableError, match='"version" printed "Hello"') as caught:
             _ = Openssl(str(path)).version
 
-        assert "named by --openssl" in caught.value.hints[0]
+        assert caught.value.hints[0].startswith("leave out --openssl")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ class TestSearch:
         ("echo 'OpenSSL 3.0.1' >&2", "printed nothing"),
         ("kill -9 $$", "killed by signal 9"),
         ("kill -11 $$", "killed by signal 11"),
-        ("head -c 5000000 /dev/zero", "is none"),
+        ("head -c 5000000 /dev/zero", "is not openssl"),
         ("echo 'BoringSSL (compatible)'", "BoringSSL"),
     ],
 )
@@ -349,6 +351,10 @@ def test_importing_the_door_does_not_open_it():
         ("\n\nreq: Unknown option: -foo\nreq: Use -help\n", "req: Unknown option: -foo"),
         ("", "it said nothing"),
         ("a:error:b", "a:error:b"),
+        (
+            "Could not read CA private key from ca.key\n4:error:1:STORE:f:unregistered scheme:a:",
+            "Could not read CA private key from ca.key",
+        ),
         ("\x1b[31m" + "x" * 5000, "\\x1b"),
     ],
 )

@@ -29,10 +29,10 @@ def test_flavours_are_told_apart(output, flavour, numbers, text):
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("", 'is none: "version" printed nothing'),
+        ("", 'is not openssl: "version" printed nothing'),
         ("\n\n", "printed nothing"),
-        ("Hello, world!\nmore\n", 'is none: "version" printed "Hello, world!"'),
-        ("BoringSSL 0.20\n", "BoringSSL's, which makes no certificates"),
+        ("Hello, world!\nmore\n", 'is not openssl: "version" printed "Hello, world!"'),
+        ("BoringSSL 0.20\n", "BoringSSL, which makes no certificates"),
         ("OpenSSL 1.0.2u  20 Dec 2019", "/x is OpenSSL 1.0.2u, and OpenSSL 1.1.1 is the oldest"),
         ("OpenSSL 0.9.8zh 14 Jan 2016", "is OpenSSL 0.9.8zh"),
         ("LibreSSL 2.8.3", "/x is LibreSSL 2.8.3, and LibreSSL 3.3 is the oldest"),
