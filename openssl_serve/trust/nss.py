@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from openssl_serve.certs import pem
 from openssl_serve.errors import TrustStoreError
@@ -39,10 +40,10 @@ class NssStore(TrustStore):
     @property
     def obstacle(self) -> str | None:
         """Of what is not there yet, the next parent that is has to be writable."""
-        path = self.place / DATABASE
-        while not os.path.exists(path) and path != path.parent:
-            path = path.parent
-        return None if os.access(path, os.W_OK) else f"{path} is not writable"
+        # SQLite writes its journal beside it.
+        paths = [self.place / DATABASE, self.place] if self._exists else [self._next_parent]
+        locked = [path for path in paths if not os.access(path, os.W_OK)]
+        return f"{locked[0]} is not writable" if locked else None
 
     def entries(self) -> list[Entry]:
         """By their nicknames; all that share a subject are shown under each of theirs."""
@@ -59,6 +60,13 @@ class NssStore(TrustStore):
         """The database, if there is none, and the CA in it."""
         commands: list[Command] = []
         if not self._exists:
+            if obstacle := self.obstacle:
+                # One that root makes is one that the browser cannot open.
+                folder = shlex.quote(str(self._next_parent))
+                raise TrustStoreError(
+                    f"{self}: there is no database yet, and {obstacle}",
+                    f'make the folder yours: sudo chown "$USER" {folder}',
+                )
             if not self.place.is_dir():
                 commands.append(("mkdir", "-p", "-m", "0700", str(self.place)))
             commands.append((*self._certutil("-N"), "--empty-password"))
@@ -99,6 +107,11 @@ class NssStore(TrustStore):
     @property
     def _exists(self) -> bool:
         return is_database(self.place)
+
+    @property
+    def _next_parent(self) -> Path:
+        """The first folder on the way up from it that is there."""
+        return next(path for path in (self.place, *self.place.parents) if os.path.exists(path))
 
     def _certutil(self, verb: str) -> Command:
         program = find_program("certutil")

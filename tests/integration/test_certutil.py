@@ -179,6 +179,21 @@ def test_what_belongs_to_another_is_an_obstacle(public, target):
         f"{public} is not writable",
     )
     assert in_child(lambda: there.check(target).state, user=NOBODY) is State.ABSENT
+    # One that root would make, the browser could not open.
+    with pytest.raises(TrustStoreError, match="there is no database yet") as caught:
+        in_child(lambda: absent.installing(target), user=NOBODY)
+    assert caught.value.hints[0].endswith(f'sudo chown "$USER" {public}')
+
+
+def test_a_folder_that_no_journal_can_be_made_in_is_an_obstacle(public):
+    folder = public / "nssdb"
+    folder.mkdir()
+    certutil(folder, "-N", "--empty-password")
+    for file in folder.iterdir():
+        file.chmod(0o666)
+    store = NssStore(Database("Firefox", folder))
+
+    assert in_child(lambda: store.obstacle, user=NOBODY) == f"{folder} is not writable"
 
 
 @pytest.mark.parametrize(
