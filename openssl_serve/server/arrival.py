@@ -9,6 +9,7 @@ place, or it closes.
 
 import contextlib
 import socket
+from functools import lru_cache
 from selectors import EVENT_READ, EVENT_WRITE
 from ssl import SSLWantWriteError
 from typing import TYPE_CHECKING
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 USUAL_HELLO = 2048
 """Bytes that are looked at first: a browser's ClientHello with a key share of ML-KEM has 1,800."""
+
+
+_shared_peer = lru_cache(256)(Peer)
+"""One object for all connections of a client: browsers open six, and ten thousand add up."""
 
 
 class Arrival(Participant):
@@ -196,7 +201,7 @@ class Arrival(Participant):
         local, port = self._server.local_address(self._transport.socket)
         handlers = self._server.handlers
         always = handlers.always_secure if secure else handlers.always_plain
-        peer = Peer(self._client, local, port, secure, always)
+        peer = _shared_peer(self._client, local, port, secure, always)
         connection = Connection(self._server, self._transport, peer, self._handlers)
         self._server.adopt(connection)
         self.on_ready = _nothing

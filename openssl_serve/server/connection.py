@@ -1,6 +1,6 @@
 """One HTTP/1.1 connection as a state machine over a non-blocking socket.
 
-    READING ⇄ WORKING ───────────→ a Tunnel
+    READING ⇄ WORKING ───────────→ a Tunnel, a WebSocket
        ⇅         │
     WRITING ←────┘ → LINGERING → CLOSED
 
@@ -12,6 +12,7 @@ what has no state of its own is in transport.py, http1/ and offload.py, what a r
 knows is in exchange.py, and how a client gets here is in arrival.py.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
@@ -22,12 +23,11 @@ from openssl_serve.http1.bodies import StreamBody
 from openssl_serve.http1.request import Peer, Request, RequestParser
 from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import Access
-from openssl_serve.server.exchange import Exchange
+from openssl_serve.server.exchange import Exchange, Switched
 from openssl_serve.server.faults import error_response, fault_response
 from openssl_serve.server.handling import Deferred, Handlers, Offload
 from openssl_serve.server.participant import Participant
 from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Progress, Transport
-from openssl_serve.server.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -42,6 +42,10 @@ _LAST_LINES = {
     (False, "1.0"): b"Connection: close\r\n\r\n",
 }
 """What ends a head, by whether the connection goes on and by the client's version."""
+
+
+_NO_STATUS = (0, 0)
+"""The status and length of a response that there has not been."""
 
 
 class State(Enum):
@@ -73,7 +77,7 @@ class Connection(Participant):
         # Of the request that is being answered:
         self._request: Request | None = None
         self._began = 0.0
-        self._status = (0, 0)
+        self._status = _NO_STATUS
         self._outgoing: Outgoing | None = None
         self._blocked = False
         self._exchange: Exchange | None = None
@@ -255,8 +259,8 @@ class Connection(Participant):
         if self.state is State.WORKING:
             self.deadline = float("inf")
 
-    def switch_to(self, other: Transport, head: bytes) -> None:
-        """Send *head*, then pass bytes between the client and *other* until both have ended."""
+    def switch_to(self, speak: Callable[[Switched], object], head: bytes) -> None:
+        """Leave the client to *speak*, which has to send *head* first."""
         parser, request = self._parser, self._request
         assert parser is not None
         assert request is not None
@@ -275,9 +279,8 @@ class Connection(Participant):
         self.state = State.CLOSED
         self.on_ready = _nothing
         self._request = self._exchange = None
-        ahead = (self._unsent + head, parser.rest or b"")
-        tunnel = Tunnel(server, self._transport, other, ahead=ahead, on_end=ended)
-        tunnel.begin(watched=self.watched)
+        unsent, received = self._unsent + head, parser.rest or b""
+        speak(Switched(server, self._transport, self.watched, unsent, received, ended))
 
     def refuse(self, error: HttpError) -> None:
         """Answer what was no request, and end the connection."""
@@ -516,10 +519,11 @@ class Connection(Participant):
         elif parser is not None and parser.in_head:
             self.refuse(HttpError(408, "the request took too long"))
         elif parser is not None and parser.is_idle and idle_s > self._server.rest_s:
-            # At rest: without a parser, which is a kilobyte that ten thousand idle ones need not
-            # have.
+            # At rest: without a parser and what it knows of its last request, which is a kilobyte
+            # that ten thousand idle ones need not have.
             parser.close()
             self._parser = None
+            self._status, self._began = _NO_STATUS, 0.0
             self.deadline += idle_s - self._server.rest_s
         else:
             self._end(linger=False)
@@ -555,12 +559,7 @@ class Connection(Participant):
         self._server.watch(self, EVENT_READ)
 
     def _drop(self) -> None:
-        try:
-            if not self._transport.take(READ_SIZE):
-                self.close()
-        except BlockingIOError:
-            return
-        except OSError:
+        if self._transport.drop():
             self.close()
 
     def close(self) -> None:

@@ -75,6 +75,7 @@ def test_the_groups_are_read(group, version):
 def test_all_groups_are_read_in_their_order():
     offered = offered_groups(hello(None))
 
+    assert offered is not None
     assert len(offered) > 4
     assert set(NUMBERS.values()) <= set(offered)
 
