@@ -51,7 +51,8 @@ def listing_page(
         up=_up(query) if names else "",
         rows="\n".join(_row(entry, rank[entry.name], query) for entry in listed),
         whole=" data-whole" if len(listed) == len(entries) else "",
-        notice=_notice(len(listed), len(entries)),
+        cut=_cut(len(listed), len(entries)),
+        empty="" if entries else "<p>This folder is empty.</p>\n",
         count=f"{_count(folders, len(entries) - folders)}"
         + (f", {human_size(size)}" if folders < len(entries) else ""),
     )
@@ -132,12 +133,10 @@ def _count(folders: int, files: int) -> str:
         for number, word in ((folders, "folder"), (files, "file"))
         if number
     ]
-    return ", ".join(parts) or "Nothing here"
+    return ", ".join(parts)
 
 
-def _notice(listed: int, found: int) -> str:
-    if not found:
-        return "<p>This folder is empty.</p>\n"
+def _cut(listed: int, found: int) -> str:
     if listed == found:
         return ""
     return (

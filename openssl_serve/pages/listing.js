@@ -5,6 +5,7 @@
   const filter = byId("filter");
   const count = byId("count");
   const total = count.textContent;
+  const parent = document.querySelector(".u a");
   const heads = [...document.querySelectorAll("thead a")];
   // A folder too long to be shown whole is sorted by the server, which knows all of it.
   const whole = body.parentNode.hasAttribute("data-whole");
@@ -58,6 +59,7 @@
   }
 
   // Filtering: every word must be in the name.
+  const counted = (number) => number.toLocaleString("en");
   const folded = (text) => text.normalize("NFKC").toLowerCase();
 
   function narrow() {
@@ -69,11 +71,12 @@
       entry.row.hidden = !fits;
       shown += fits;
     }
-    count.textContent = words.length ? `${shown} of ${rows.length} match` : total;
+    count.textContent = words.length ? `${counted(shown)} of ${counted(rows.length)} match` : total;
   }
 
   filter.addEventListener("input", narrow);
   if (rows.length) filter.hidden = byId("keys").hidden = false;
+  byId("up").hidden = !parent;
 
   // Keys. The focus is what moves, so that Enter and screen readers need no help.
   const links = () => [...document.querySelectorAll("tbody tr:not([hidden]) a")];
@@ -91,14 +94,13 @@
   }
 
   function up() {
-    const link = document.querySelector(".u a");
-    if (!link) return;
+    if (!parent) return;
     try {
       sessionStorage.setItem("openssl-serve-from", location.pathname);
     } catch {
       // No storage: the row that one comes from is not found again, and nothing else is lost.
     }
-    link.click();
+    parent.click();
   }
 
   const keys = {

@@ -108,6 +108,42 @@ def test_times_are_shown_where_the_reader_is(page):
     assert page.js("document.querySelector('th[data-key=date]').innerText").strip() == "Modified"
 
 
+def test_what_a_key_would_do_is_said_where_it_does_something(page):
+    up = "document.getElementById('up').checkVisibility()"
+    assert page.js(up) is False
+    page.open(page.js("location.origin") + "/sub/")
+    assert page.js(up) is True
+
+
+def test_what_is_left_by_the_filter_stays_where_it_was(page, root):
+    """Though there is nothing to scroll any more."""
+    for number in range(60):
+        (root / f"z{number}").touch()
+    page.open(page.js("location.href"))
+    edge = "document.querySelector('th:last-child').getBoundingClientRect().right"
+    before = page.js(edge)
+    assert page.js("innerWidth > document.documentElement.clientWidth"), "no bar to disappear"
+    page.press("/", *"a2")
+
+    assert page.js(NAMES) == ["a2"]
+    assert page.js(edge) == before
+
+
+def test_on_paper_it_is_dark_on_light_and_only_the_list(page):
+    page.call(
+        "Emulation.setEmulatedMedia", media="print",
+        features=[{"name": "prefers-color-scheme", "value": "dark"}],
+    )  # fmt: skip
+    try:
+        text = "getComputedStyle(document.documentElement).getPropertyValue('--text')"
+        assert luminance(page.js(text)) < 0.2
+        for hidden in ("filter", "keys"):
+            assert page.js(f"getComputedStyle({hidden}).display") == "none"
+        assert page.js("getComputedStyle(document.querySelector('th')).position") == "static"
+    finally:
+        page.call("Emulation.setEmulatedMedia", media="", features=[])
+
+
 def test_without_scripts_there_is_a_list_and_nothing_dead(page, server):
     page.call("Emulation.setScriptExecutionDisabled", value=True)
     try:

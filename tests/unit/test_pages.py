@@ -18,7 +18,7 @@ STATUSES = (
     500, 501, 502, 503, 504, 505,
 )  # fmt: skip
 
-TEXTS = {"listing": ["title", "crumbs", "heads", "up", "rows", "whole", "notice", "count"]}
+TEXTS = {"listing": ["title", "crumbs", "heads", "up", "rows", "whole", "cut", "empty", "count"]}
 TEXTS["error"] = ["status", "phrase", "message", "advice"]
 TEXTS["waiting"] = ["status", "phrase", "message", "advice"]
 TEXTS["anchor"] = [
