@@ -1,11 +1,10 @@
 """Where certificates meet the server; the command line and the Python API are built on it."""
 
-import contextlib
 import gc
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,14 +13,14 @@ from typing import TYPE_CHECKING
 from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.profile import DEFAULT_DAYS, CertificateProfile, KeyType
 from openssl_serve.certs.store import Kept, Store
-from openssl_serve.errors import InvalidHostError, UsageError
+from openssl_serve.errors import UsageError
 from openssl_serve.handlers.authorities import Authorities
 from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.handlers.decorations import Decorations
 from openssl_serve.handlers.folder import FolderOptions
 from openssl_serve.handlers.redirect import RedirectToHttps, RefusePlain
 from openssl_serve.handlers.site import Site
-from openssl_serve.hosts import Address, Host, parse_host
+from openssl_serve.hosts import Address, Host, hosts_among, parse_port
 from openssl_serve.live_contexts import Loadable, OnDemandContexts, choices, following
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.paths import data_folder
@@ -34,7 +33,14 @@ from openssl_serve.server.listeners import inherited, open_tcp, open_unix, tell_
 from openssl_serve.server.offload import SWITCH_S
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.server.signals import draining_on_signals
-from openssl_serve.targets import ContentOptions, Route, Target, content_of, refuse_loop
+from openssl_serve.targets import (
+    ContentOptions,
+    Route,
+    Target,
+    content_of,
+    parse_target,
+    refuse_loop,
+)
 
 if TYPE_CHECKING:
     from openssl_serve.handlers.proxy.fields import ProxyOptions
@@ -109,6 +115,8 @@ class ServerOptions:
                 "--auth with --plain-http serve: everybody on the way could read the password",
                 "leave out --plain-http serve: plain HTTP is then sent to https",
             )
+        if self.address is not None:
+            parse_port(str(self.address.port), "address")
 
 
 def ensure_certificate(
@@ -156,7 +164,7 @@ def load_certificate(
 
 
 def make_server(
-    target: Target,
+    target: "str | Target",
     certificate: Loadable | Sequence[Loadable],
     options: ServerOptions | None = None,
     *,
@@ -164,8 +172,8 @@ def make_server(
 ) -> PolyglotServer:
     """Return a listening server for *target*; `serve_forever` makes it answer.
 
-    A folder is served; requests to an upstream (`parse_target` reads its URL) are passed on; a
-    WSGI app, or the name of one, is called.
+    A folder is served; requests to an upstream are passed on; a WSGI app, or the name of one, is
+    called. A text is read as on the command line.
 
     Of several certificates each client gets the one that covers the name it asks for, else the
     first. *write_log* gets whole lines.
@@ -176,12 +184,15 @@ def make_server(
     """
     options = options or ServerOptions()
     certificates = certificate if isinstance(certificate, Sequence) else [certificate]
+    if not certificates:
+        raise UsageError("a server needs a certificate", "the kept one: ensure_certificate()")
+    target = parse_target(target) if isinstance(target, str) else target
     # The key in use is never served, whatever its name and wherever it is linked from.
     keys = tuple(each.key_path for each in certificates)
     log = AccessLog(
         write_log, options.log_format, colour=options.log_colour, verbose=options.verbose
     )
-    named = itertools.chain.from_iterable(map(_hosts_of, certificates))
+    named = hosts_among(itertools.chain(*(each.facts.names for each in certificates)))
     routed = (route.host for route in options.routes if route.host is not None)
     authorities = Authorities((*named, *options.allow_hosts, *routed))
     content = content_of(
@@ -240,7 +251,7 @@ def _contexts(
 
 
 def _renewal(kept: Kept, options: ServerOptions, tell: Callable[[str], None]) -> Renewal:
-    hosts = list(_hosts_of(kept))
+    hosts = hosts_among(kept.facts.names)
     # The one that names the files; any other would make a pair of its own.
     host = next((each for each in hosts if each.slug == kept.cert_path.stem), hosts[0])
     environment = {"OPENSSL_SERVE_HOME": str(kept.cert_path.parent)}
@@ -280,10 +291,3 @@ def serve_until_signal(
             begin()
             server.serve_forever()
     tell_service_manager("STOPPING=1")
-
-
-def _hosts_of(certificate: Loadable) -> Iterable[Host]:
-    for name in certificate.facts.names:
-        # A certificate of the user's may hold names that we would not put into one.
-        with contextlib.suppress(InvalidHostError):
-            yield parse_host(name)

@@ -5,8 +5,10 @@ openssl configuration, a file name or a Location field without further escaping:
 parsing is for.
 """
 
+import contextlib
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -118,9 +120,7 @@ def parse_host(text: str, *, any_wildcard: bool = False) -> Host:
     for number, label in enumerate(labels, start=2 if wildcard else 1):
         _check_label(label, number, shown)
     if _NUMERIC.fullmatch(labels[-1]):
-        raise InvalidHostError(
-            f'"{shown}" is not a host: it looks like an address, but is none', HINT
-        )
+        raise InvalidHostError(f'"{shown}" is not a host: it only looks like an address', HINT)
     if wildcard:
         if len(labels) < 2 and not any_wildcard:
             raise InvalidHostError(
@@ -134,6 +134,15 @@ def parse_host(text: str, *, any_wildcard: bool = False) -> Host:
             HINT,
         )
     return Host(name, HostKind.DNS)
+
+
+def hosts_among(names: Iterable[str]) -> list[Host]:
+    """Parse those of *names* that are hosts: a certificate of the user's may hold others too."""
+    found = []
+    for name in names:
+        with contextlib.suppress(InvalidHostError):
+            found.append(parse_host(name))
+    return found
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

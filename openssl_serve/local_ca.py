@@ -58,8 +58,10 @@ class LocalCA:
     ) -> None:
         self._store = Store(Path(folder).absolute())
         self._openssl = openssl
+        # A text consists of texts as well, and no type checker would say that it was meant whole.
+        names = [permitted] if isinstance(permitted, str) else permitted
         self._authority = self._store.ensure_authority(
-            permitted=tuple(map(parse_subtree, permitted)), openssl=Openssl(openssl)
+            permitted=tuple(map(parse_subtree, names)), openssl=Openssl(openssl)
         )
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from openssl_serve.api import ServerOptions, ensure_certificate, make_server
 from openssl_serve.certs.certificate import Certificate
+from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Address, parse_host
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.targets import Target, parse_target
@@ -26,12 +27,21 @@ class RunningServer:
 
     @property
     def address(self) -> Address:
-        """The host and port that it listens on."""
-        return self.server.address
+        """The host and port that it listens on. Raises UsageError if it has but Unix sockets."""
+        for where in self.server.addresses:
+            if isinstance(where, Address):
+                return where
+        raise UsageError(
+            f"a server on a Unix socket has no port and no URL: {self.server.addresses[0]}",
+            "leave out socket_path for one that has",
+        )
 
     @property
     def url(self) -> str:
-        """Its https URL, with a slash at the end, for a client on this machine."""
+        """Its https URL, with a slash at the end, for a client on this machine.
+
+        Raises UsageError if it has but Unix sockets.
+        """
         host, port = self.address
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         names = [parse_host(host), parse_host("localhost")]
@@ -57,8 +67,8 @@ def running_server(
     A folder, a WSGI app, or a text that names one or the URL of a server to be behind this one, as
     on the command line. With *certificate*, or else the kept one for *hosts*. It answers from the
     first line of the `with` block on; at its end, whatever is still being sent is cut. *write_log*
-    gets whole lines. Raises what ensure_certificate and make_server raise, UsageError for a target
-    that is none.
+    gets whole lines. Raises what ensure_certificate and make_server raise, and UsageError for both
+    a certificate and hosts.
 
     >>> import tempfile, urllib.request
     >>> from pathlib import Path
@@ -73,6 +83,12 @@ def running_server(
     ...             response.read()
     b'hello'
     """
+    if certificate is not None and hosts:
+        raise UsageError(
+            f"hosts ({', '.join(hosts)}) beside a certificate, which has its own",
+            "leave out one of them; LocalCA(folder).issue(*hosts) makes one for exactly these",
+        )
+    # Before a certificate is made, for what cannot be served.
     served = parse_target(target) if isinstance(target, str) else target
     certificate = certificate or ensure_certificate(*hosts)
     options = options or ServerOptions()

@@ -102,11 +102,11 @@ def parse_route(text: str) -> Route:
     """Read `HOST=TARGET`, `/PATH=TARGET` or `HOST/PATH=TARGET`; raises UsageError."""
     place, equals, target = text.partition("=")
     if not equals or not place or not target:
-        raise UsageError(f'--route "{shorten(text)}" is no place and target', _ROUTE_HINT)
+        raise UsageError(f'--route "{shorten(text)}" is not a place and a target', _ROUTE_HINT)
     name, slash, path = place.partition("/")
     path = (slash + path).rstrip("/")
     if "?" in path or "#" in path or "//" in path:
-        raise UsageError(f'--route "{shorten(text)}": "{shorten(path)}" is no path', _ROUTE_HINT)
+        raise UsageError(f'--route "{shorten(text)}": "{shorten(path)}" is not a path', _ROUTE_HINT)
     try:
         host = parse_host(name, any_wildcard=True) if name else None
     except InvalidHostError as error:
@@ -144,8 +144,8 @@ def _is_at(place: "UpstreamPlace", address: Address | Path) -> bool:
 def content_of(target: Target, authorities: Authorities, options: ContentOptions) -> Content:
     """Return what answers for *target* and the routes beside it.
 
-    Raises UsageError for a folder that cannot be served, an app that there is not, two routes at
-    one place; AppError for an app whose code fails.
+    Raises UsageError for what is not a target, a folder that cannot be served, an app that there
+    is not, two routes at one place; AppError for an app whose code fails.
     """
     if not options.routes:
         return _content_at(target, options)
@@ -172,11 +172,18 @@ def _content_at(target: Target, options: ContentOptions, place: "Place | None" =
     from openssl_serve.handlers.proxy.fields import ProxyOptions  # noqa: PLC0415  seldom wanted
     from openssl_serve.handlers.proxy.moving import MovingProxy, MovingUpstream  # noqa: PLC0415
     from openssl_serve.handlers.proxy.proxy import Proxy  # noqa: PLC0415
+    from openssl_serve.handlers.proxy.upstream import Upstream  # noqa: PLC0415
 
     how = options.proxy or ProxyOptions()
     if isinstance(target, MovingUpstream):
         return HandlerContent(MovingProxy(target, how, depth))
-    return HandlerContent(Proxy(target, how, depth))
+    if isinstance(target, Upstream):
+        return HandlerContent(Proxy(target, how, depth))
+    # Only from Python, without a type checker.
+    raise UsageError(
+        f"{shorten(repr(target))} is not a target",
+        "a target is a folder (a path), the URL of a server, or a WSGI app",
+    )
 
 
 class _RoutedContent:

@@ -4,11 +4,9 @@ Variables reach what stands behind `npm run dev` or a Makefile too, so they come
 Those about trust are certs/bundle.py's.
 """
 
-import contextlib
 from collections.abc import Iterable, Mapping
 
-from openssl_serve.errors import InvalidHostError
-from openssl_serve.hosts import Address, Host, parse_host
+from openssl_serve.hosts import Address, Host, hosts_among
 
 URL_VARIABLE = "OPENSSL_SERVE_URL"
 """Where browsers find the command's server."""
@@ -50,11 +48,7 @@ def public_variables(names: Iterable[str], port: int | None) -> dict[str, str]:
 
     Without a *port*, by no URL.
     """
-    hosts = []
-    for name in names:
-        # A certificate of the user's may hold names that we would not put into one.
-        with contextlib.suppress(InvalidHostError):
-            hosts.append(parse_host(name))
+    hosts = hosts_among(names)
     first = next((host for host in hosts if not host.is_wildcard), None)
     variables = {URL_VARIABLE: f"https://{first.in_url}:{port}"} if first and port else {}
     # Vite answers for localhost, what is below it, and addresses; and, since 6.0.11, for one more.

@@ -1,6 +1,5 @@
 """What `serve` says when it begins: the URLs that really answer, and what the certificate is."""
 
-import contextlib
 import socket
 import threading
 from collections.abc import Sequence
@@ -10,8 +9,7 @@ from pathlib import Path
 from openssl_serve.api import Certificate
 from openssl_serve.certs.store import Kept
 from openssl_serve.cli import render
-from openssl_serve.errors import InvalidHostError
-from openssl_serve.hosts import Address, Host, parse_host
+from openssl_serve.hosts import Address, Host, hosts_among
 from openssl_serve.server.lan import mdns_name
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.trust.handshake import system_refusal
@@ -52,7 +50,7 @@ class Banner:
 
     def _say(self) -> None:
         names = dict.fromkeys(name for each in self._certificates for name in each.facts.names)
-        hosts = _hosts_of(list(names))
+        hosts = hosts_among(names)
         addresses = [where for where in self._server.addresses if isinstance(where, Address)]
         answering, absent = split_by_answer(hosts, addresses, self._ended)
         places = ", ".join(map(str, self._server.addresses))
@@ -150,15 +148,6 @@ def _invite(addresses: Sequence[Address], certificate: Certificate) -> list[str]
 
 def _line(word: str, text: str) -> str:
     return f"  {render.style(f'{word:<12}', 'blue')} {text}"
-
-
-def _hosts_of(names: Sequence[str]) -> list[Host]:
-    """Parse what can be parsed: a pair of the user's may hold names that we would not take."""
-    hosts = []
-    for name in names:
-        with contextlib.suppress(InvalidHostError):
-            hosts.append(parse_host(name))
-    return hosts
 
 
 def split_by_answer(

@@ -7,9 +7,11 @@ import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from certificates import KEY, assert_authority, assert_leaf, assert_pair, ours, write
@@ -28,6 +30,7 @@ from openssl_serve import (
     UsageError,
     ensure_certificate,
     load_certificate,
+    make_server,
     running_server,
 )
 
@@ -234,6 +237,12 @@ class TestLocalCA:
         with pytest.raises(CertificateError, match=r"may not issue for b\.test"):
             ca.issue("b.test")
 
+    def test_one_text_is_one_constraint(self, tmp_path):
+        """And not its letters."""
+        ca = LocalCA(tmp_path, permitted="dev.test")
+
+        assert ca.issue("a.dev.test").facts.names == ("a.dev.test",)
+
     def test_a_host_that_is_none_is_refused(self, ca):
         with pytest.raises(InvalidHostError):
             ca.issue("https://a.test")
@@ -321,6 +330,47 @@ class TestRunningServer:
 
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(server.address, TIMEOUT_S)
+
+    def test_a_text_is_read_as_on_the_command_line(self, root, ca):
+        with running_server(str(root), certificate=ca.issue()) as server:
+            assert get(server.url + "a.txt", server.client_context())
+        options = ServerOptions(Address("127.0.0.1", 0))
+        with make_server(str(root), ca.issue(), options) as listening:
+            assert listening.address.port
+        with pytest.raises(UsageError, match="there is no folder"):
+            make_server("absent", ca.issue(), options)
+
+    @pytest.mark.parametrize("target", [None, 3000, b".", [], "3000"])
+    def test_what_is_not_a_target_is_refused(self, ca, target):
+        with pytest.raises(UsageError) as caught, running_server(target, certificate=ca.issue()):
+            pass
+
+        assert caught.value.hints
+
+    def test_hosts_beside_a_certificate_are_not_forgotten(self, root, ca):
+        """The server would not be theirs."""
+        with (
+            pytest.raises(UsageError, match=r"a\.test, b\.test"),
+            running_server(root, "a.test", "b.test", certificate=ca.issue()),
+        ):
+            pass
+
+    def test_a_server_on_a_unix_socket_has_no_url(self, root, ca):
+        with tempfile.TemporaryDirectory() as folder:
+            options = ServerOptions(socket_path=Path(folder, "s"))
+            with running_server(root, certificate=ca.issue(), options=options) as server:
+                for name in ("url", "address"):
+                    with pytest.raises(UsageError, match=folder):
+                        getattr(server, name)
+
+    @pytest.mark.parametrize("port", [-1, 65536])
+    def test_what_is_not_a_port_is_refused(self, port):
+        with pytest.raises(UsageError, match=f'"{port}" is not a port'):
+            ServerOptions(Address("127.0.0.1", port))
+
+    def test_without_a_certificate_there_is_no_server(self, root):
+        with pytest.raises(UsageError, match="needs a certificate"):
+            make_server(root, [])
 
     def test_a_folder_that_is_not_there_is_refused(self, tmp_path, ca):
         with (
