@@ -17,6 +17,17 @@ def reason_of(error: OSError) -> str:
     return (reason or error.strerror or str(error) or type(error).__name__).lower()
 
 
+def typed(*words: object) -> str:
+    """A command for a hint, as it can be typed: what a shell would take apart is quoted.
+
+    >>> typed("openssl-serve", "show", "*.dev.local")
+    "openssl-serve show '*.dev.local'"
+    """
+    import shlex  # noqa: PLC0415  2 ms, which a start without a fault need not take
+
+    return shlex.join(map(str, words))
+
+
 class OpensslServeError(Exception):
     """Something a user can mend. `str(error)` is the message, `error.hints` what to do."""
 

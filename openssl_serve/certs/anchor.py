@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openssl_serve.certs import authority as authorities
-from openssl_serve.certs import pem
-from openssl_serve.certs.facts import CertificateFacts, read_chain, read_file
+from openssl_serve.certs.facts import CertificateFacts, read_certificates
 from openssl_serve.certs.folder import Folder
 from openssl_serve.certs.pairs import Pairs
-from openssl_serve.errors import CertificateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def anchor_of(cert: Path, data: Path) -> Anchor | None:
     It is the certificate itself, the end of its chain, or the local CA in the folder *data*; None
     when the issuer is another, whose certificate is not here. Raises CertificateError.
     """
-    found = _read(cert)
+    found = read_certificates(cert)
     server = found[0][1]
     der, facts = found[-1]
     if facts.is_self_signed and facts.subject == found[-2:][0][1].issuer:
@@ -78,19 +76,8 @@ def anchor_of(cert: Path, data: Path) -> Anchor | None:
     authority = authorities.find(Pairs(Folder(data)))
     if authority is None or not authority.issued(server):
         return None
-    der, facts = _read(authority.cert_path)[0]
+    der, facts = read_certificates(authority.cert_path)[0]
     return Anchor(der, facts, server)
-
-
-def _read(path: Path) -> list[tuple[bytes, CertificateFacts]]:
-    """Every certificate in the file, and nothing else that is in it."""
-    try:
-        data = read_file(path)
-        facts = read_chain(data)
-    except CertificateError as error:
-        raise CertificateError(f"{path}: {error}", *error.hints) from error
-    blocks = (block for block in pem.blocks(data) if block.label in pem.CERTIFICATE_LABELS)
-    return [(block.der, each) for block, each in zip(blocks, facts, strict=True)]
 
 
 def _uuid(text: str) -> str:

@@ -85,7 +85,9 @@ def find(pairs: Pairs) -> Authority | None:
         return None
     facts = read_facts_file(cert)
     if facts.shape is not Shape.CA:
-        raise CertificateError(f"{cert} is no local CA", "move it away, and a new one is made")
+        raise CertificateError(
+            f"{cert} is not a local CA's certificate", "move it away, and a new one is made"
+        )
     return Authority(cert, key, facts)
 
 

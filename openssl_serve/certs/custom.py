@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openssl_serve.certs.certificate import Certificate
-from openssl_serve.certs.facts import CertificateFacts, read_chain, read_file
+from openssl_serve.certs.facts import CertificateFacts, read_chain_file
 from openssl_serve.certs.keys import check_pair, read_key_block
 from openssl_serve.errors import CertificateError, KeyMismatchError
 from openssl_serve.paths import expand
@@ -27,13 +27,15 @@ def load_custom(cert: Path, key: Path, password: Callable[[], str | None] = lamb
     """
     cert, key = expand(cert), expand(key)
     try:
-        facts, *chain = read_chain(read_file(cert))
+        facts, *chain = read_chain_file(cert)
     except CertificateError as error:
-        raise CertificateError(f"{cert}: {error}", _hint(cert, str(error))) from error
+        hints = error.hints or ("a certificate in PEM form is wanted, the server's own first",)
+        raise CertificateError(str(error), *hints) from error
     try:
         block = read_key_block(key)
     except CertificateError as error:
-        raise CertificateError(str(error), "its private key is wanted, in PEM form") from error
+        hints = error.hints or ("its private key is wanted, in PEM form",)
+        raise CertificateError(str(error), *hints) from error
     secret = password() if block.is_encrypted else None
     try:
         check_pair(cert, key, secret)
@@ -74,9 +76,3 @@ def _warnings(cert: Path, key: Path, facts: CertificateFacts) -> list[str]:
     if key.stat().st_mode & 0o077:
         found.append(f"{key} can be read by others: chmod 600 {key}")
     return found
-
-
-def _hint(cert: Path, message: str) -> str:
-    if "DER" in message:
-        return f"openssl x509 -inform DER -in {cert} -out {cert.stem}.pem"
-    return "a certificate in PEM form is wanted, the server's own first"

@@ -131,14 +131,14 @@ def time(element: Element | None) -> dt.datetime:
         raise CertificateError("a date was expected")
     match = _TIME.fullmatch(element.content.decode("latin-1"))
     if not match or len(match[1]) != (2 if element.tag == UTC_TIME else 4):
-        raise CertificateError(f"no date: {element.content[:20]!r}")
+        raise CertificateError(f"not a date: {element.content[:20]!r}")
     year, month, day, hour, minute, second = map(int, match.groups())
     if element.tag == UTC_TIME:
         year += 1900 if year >= 50 else 2000
     try:
         return dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
     except ValueError as error:
-        raise CertificateError(f"no date: {error}") from error
+        raise CertificateError(f"not a date: {error}") from error
 
 
 def _read_at(data: bytes, start: int) -> tuple[Element, int]:

@@ -1,13 +1,10 @@
 """What is in a certificate, and the questions that are put to it.
 
 Read in Python and not by openssl: a start with a good certificate needs no child process.
-Nothing here touches a file except `read_facts_file`.
 """
 
 import datetime as dt
 import hashlib
-import os
-import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,15 +17,13 @@ from openssl_serve.certs.meaning import (
     read_extensions,
 )
 from openssl_serve.certs.oids import SIGNATURES
+from openssl_serve.certs.pem_files import read_file, wrong_content
 from openssl_serve.certs.profile import Shape
 from openssl_serve.certs.x509 import parse_certificate
-from openssl_serve.errors import CertificateError, reason_of
+from openssl_serve.errors import CertificateError
 from openssl_serve.hosts import Host, HostKind
 
 DUE_DAYS = 30
-
-MAX_FILE_SIZE = 1 << 20
-"""Bytes. A chain has some ten thousand; more is no certificate, or one that is no use here."""
 
 
 class CertificateFacts(NamedTuple):
@@ -123,23 +118,29 @@ class CertificateFacts(NamedTuple):
         return now > self.due_from
 
 
-def read_facts(data: bytes) -> CertificateFacts:
-    """The facts of the first certificate in PEM *data*.
+def read_facts_file(path: Path) -> CertificateFacts:
+    """The facts of the first certificate in the file at *path*. Raises CertificateError."""
+    return read_chain_file(path)[0]
 
-    Raises CertificateError that says what is wrong, without naming a file.
+
+def read_chain_file(path: Path) -> tuple[CertificateFacts, ...]:
+    """The facts of every certificate in the file at *path*. Raises CertificateError."""
+    return tuple(facts for _, facts in read_certificates(path))
+
+
+def read_certificates(path: Path) -> tuple[tuple[bytes, CertificateFacts], ...]:
+    """Every certificate in the file at *path*, in DER and as facts, and nothing else in it.
+
+    There is one at least. Raises CertificateError, which names the file.
     """
-    return read_chain(data)[0]
-
-
-def read_chain(data: bytes) -> tuple[CertificateFacts, ...]:
-    """The facts of every certificate in PEM *data*, at least one. Raises CertificateError."""
+    data = read_file(path)
     found = [block for block in pem.blocks(data) if block.label in pem.CERTIFICATE_LABELS]
     if not found:
-        raise CertificateError(_what_it_is(data))
+        raise wrong_content(path, data, "certificate", "x509")
     try:
-        return tuple([facts_of(block.der) for block in found])
+        return tuple([(block.der, facts_of(block.der)) for block in found])
     except CertificateError as error:
-        raise CertificateError(f"the certificate in it is damaged: {error}") from error
+        raise CertificateError(f"{path}: the certificate in it is damaged: {error}") from error
 
 
 def facts_of(data: bytes) -> CertificateFacts:
@@ -160,45 +161,6 @@ def facts_of(data: bytes) -> CertificateFacts:
         extensions=extensions,
         is_self_signed=certificate.subject.encoded == certificate.issuer.encoded and same_key,
     )
-
-
-def read_facts_file(path: Path) -> CertificateFacts:
-    """The facts of the first certificate in the file at *path*, which every error names."""
-    try:
-        return read_facts(read_file(path))
-    except CertificateError as error:
-        raise type(error)(f"{path}: {error}", *error.hints) from error
-
-
-def read_file(path: Path) -> bytes:
-    """All bytes of a regular file. Raises CertificateError, without naming the file."""
-    try:
-        # A FIFO would make an ordinary open() wait for a writer for ever.
-        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise CertificateError("is no regular file")
-            data = file.read(MAX_FILE_SIZE + 1)
-    except FileNotFoundError as error:
-        raise CertificateError("no such file") from error
-    except IsADirectoryError as error:
-        raise CertificateError("is a folder") from error
-    except OSError as error:
-        raise CertificateError(reason_of(error)) from error
-    if len(data) > MAX_FILE_SIZE:
-        raise CertificateError("is larger than a megabyte, and no certificate or key is")
-    return data
-
-
-def _what_it_is(data: bytes) -> str:
-    """The best guess at what was given instead of a certificate in PEM."""
-    if not data.strip():
-        return "is empty"
-    labels = [block.label for block in pem.blocks(data)]
-    if labels:
-        return f"holds no certificate, but {', '.join(dict.fromkeys(labels))}"
-    if data[:1] == b"\x30":
-        return "is in DER or PKCS #12 form, and PEM is wanted"
-    return "is no certificate in PEM form"
 
 
 def _whole_bytes(serial: int) -> str:

@@ -7,10 +7,11 @@ import ssl
 from pathlib import Path
 
 from openssl_serve.certs import der, oids, pem
-from openssl_serve.certs.facts import read_chain, read_file
+from openssl_serve.certs.facts import read_facts_file
 from openssl_serve.certs.meaning import describe_curve
+from openssl_serve.certs.pem_files import read_file, wrong_content
 from openssl_serve.certs.x509 import algorithm_of
-from openssl_serve.errors import CertificateError, KeyMismatchError, reason_of
+from openssl_serve.errors import CertificateError, KeyMismatchError, reason_of, typed
 
 # The last one when the types differ: OpenSSL keeps one certificate for each type of key.
 _MISMATCH = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
@@ -54,22 +55,16 @@ def check_pair(certificate: Path, key: Path, password: str | None = None) -> Non
 
 def read_key_block(path: Path) -> pem.Block:
     """The first private key in the file at *path*. Raises CertificateError."""
-    try:
-        data = read_file(path)
-    except CertificateError as error:
-        raise CertificateError(f"{path}: {error}") from error
-    found = pem.blocks(data)
-    for block in found:
-        if block.is_private_key:
-            return block
-    labels = ", ".join(dict.fromkeys(block.label for block in found))
-    if not data.strip():
-        what = "is empty"
-    elif labels:
-        what = f"holds no private key, but {labels}"
-    else:
-        what = "holds no private key in PEM form"
-    raise CertificateError(f"{path}: {what}")
+    data = read_file(path)
+    block = next((block for block in pem.blocks(data) if block.is_private_key), None)
+    if block is None:
+        raise wrong_content(path, data, "private key", "pkey")
+    if block.label == "OPENSSH PRIVATE KEY":
+        raise CertificateError(
+            f"{path} is in OpenSSH's own form, and PKCS #8 is wanted",
+            f"turn it into that: {typed('ssh-keygen', '-p', '-m', 'PKCS8', '-f', path)}",
+        )
+    return block
 
 
 def describe_private_key(block: pem.Block) -> str | None:
@@ -87,14 +82,14 @@ def describe_private_key(block: pem.Block) -> str | None:
 
 
 def _mismatch(certificate: Path, key: Path, block: pem.Block) -> KeyMismatchError:
-    facts = read_chain(read_file(certificate))[0]
+    facts = read_facts_file(certificate)
     has = describe_private_key(block)
     if has and not facts.key.startswith(has):
         hint = f"the certificate's public key is {facts.key}, the key is {has}"
     else:
         hint = (
-            f"these must print the same: openssl pkey -pubout -in {key}, and "
-            f"openssl x509 -pubkey -noout -in {certificate}"
+            f"these must print the same: {typed('openssl', 'pkey', '-pubout', '-in', key)}, and "
+            + typed("openssl", "x509", "-pubkey", "-noout", "-in", certificate)
         )
     return KeyMismatchError(
         f"the key in {key} does not belong to the certificate in {certificate}", hint

@@ -68,7 +68,7 @@ def describe_key(public_key: Element) -> str:
     """The type and size of a SubjectPublicKeyInfo: "EC P-256", "RSA 2048"."""
     parts = list(der.children(public_key))
     if len(parts) != 2:
-        raise CertificateError("its public key is none")
+        raise CertificateError("its public key does not have two parts")
     algorithm = algorithm_of(parts[0])
     bits, _ = der.bit_string(parts[1])
     if algorithm == oids.RSA:
@@ -111,7 +111,7 @@ def _alternative_names(value: Element | None) -> tuple[tuple[str, ...], tuple[st
             names.append(name.content.decode("ascii", "backslashreplace"))
         elif name.tag == 0x87:
             if len(name.content) not in (4, 16):
-                raise CertificateError("it has an address that is none")
+                raise CertificateError("an address in it has neither 4 nor 16 bytes")
             addresses.append(ipaddress.ip_address(name.content).compressed)
         else:
             others += 1

@@ -6,15 +6,17 @@ host. Never its extensions as they stand: a request may ask to be a CA.
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from openssl_serve.certs import der, pem
 from openssl_serve.certs.authority import Authority
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.issue import follow, new_serial, work_folder
 from openssl_serve.certs.meaning import describe_key, read_extensions
+from openssl_serve.certs.pem_files import read_file, wrong_content
 from openssl_serve.certs.profile import CertificateProfile, Shape
 from openssl_serve.certs.x509 import Extension, attributes, extensions_of
-from openssl_serve.errors import CertificateError, OpensslFailedError
+from openssl_serve.errors import CertificateError, InvalidHostError, OpensslFailedError
 from openssl_serve.hosts import Host, parse_host
 from openssl_serve.openssl import commands
 from openssl_serve.openssl.binary import Openssl
@@ -44,15 +46,27 @@ class Signed:
     facts: CertificateFacts
 
 
+def read_request_file(path: Path) -> tuple[bytes, Request]:
+    """Read the file at *path*; all of it, and the request in it. Raises CertificateError."""
+    data = read_file(path)
+    if not any(block.label in _LABELS for block in pem.blocks(data)):
+        raise wrong_content(path, data, "certificate request", "req")
+    try:
+        return data, read_request(data)
+    except (CertificateError, InvalidHostError) as error:
+        raise CertificateError(f"{path}: {error}", *error.hints) from error
+
+
 def read_request(data: bytes) -> Request:
-    """Read a request in PEM. Raises CertificateError, InvalidHostError for a host in it."""
+    """Read the first request in PEM *data*, which has one.
+
+    Raises CertificateError, InvalidHostError for a host in it.
+    """
     found = [block for block in pem.blocks(data) if block.label in _LABELS]
-    if not found:
-        raise CertificateError("is no certificate request in PEM form")
     body = next(der.children(der.read(found[0].der)), None)
     fields = list(der.children(der.expect(body, der.SEQUENCE)))
     if len(fields) not in (3, 4):
-        raise CertificateError("is no certificate request: a field is missing")
+        raise CertificateError("it is not a certificate request: a field is missing")
     subject, public_key = fields[1:3]
     requested = read_extensions(_requested(fields[3]) if len(fields) == 4 else {})
     names = requested.dns_names + requested.ip_addresses

@@ -5,7 +5,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from openssl_serve.certs.facts import CertificateFacts, facts_of, read_chain, read_file
+from openssl_serve.certs.facts import CertificateFacts, facts_of, read_chain_file
 from openssl_serve.certs.store import Kept, Store
 from openssl_serve.errors import CertificateError, UsageError, reason_of
 from openssl_serve.hosts import Address, Host, parse_address, parse_host, shorten
@@ -106,10 +106,7 @@ def _of_kept(text: str, kept: Kept, ca: Path | None) -> Subject:
 
 
 def _of_file(text: str, path: Path, ca: Path | None) -> Subject:
-    try:
-        chain = read_chain(read_file(path))
-    except CertificateError as error:
-        raise CertificateError(f"{path}: {error}", *error.hints) from error
+    chain = read_chain_file(path)
     issuer = chain[1] if len(chain) > 1 else None
     if ca is None and chain[0].is_self_signed:
         ca = path

@@ -35,7 +35,7 @@ def parse_certificate(data: bytes) -> Certificate:
     """Take a certificate in DER apart."""
     parts = list(der.children(der.read(data)))
     if len(parts) != 3:
-        raise CertificateError("it is no certificate: three parts were expected")
+        raise CertificateError("it is not a certificate: three parts were expected")
     body, algorithm, signature = parts
     der.bit_string(signature)
     fields = list(der.children(body))
@@ -43,7 +43,7 @@ def parse_certificate(data: bytes) -> Certificate:
     if fields and fields[0].tag == 0xA0:
         version = der.integer(der.read(fields.pop(0).content)) + 1
     if version not in (1, 2, 3) or len(fields) < 6:
-        raise CertificateError("it is no certificate: a field is missing")
+        raise CertificateError("it is not a certificate: a field is missing")
     serial, inner_algorithm, issuer, validity, subject, public_key, *optional = fields
     if inner_algorithm.encoded != algorithm.encoded:
         # RFC 5280 section 4.1.1.2: or a signature could be passed off as a weaker one's.
@@ -75,7 +75,7 @@ def attributes(name: Element) -> list[tuple[str, str]]:
         for attribute in der.children(relative, der.SET):
             pair = list(der.children(attribute))
             if len(pair) != 2:
-                raise CertificateError("an attribute of a name is no pair")
+                raise CertificateError("an attribute of a name is not a pair")
             found.append((der.oid(pair[0]), der.text(pair[1])))
     return found
 
@@ -86,7 +86,7 @@ def _extensions(optional: list[Element], version: int) -> dict[str, Extension]:
     if not rest:
         return {}
     if len(rest) > 1 or rest[0].tag != 0xA3 or version != 3:
-        raise CertificateError("it has fields after the public key that are no extensions")
+        raise CertificateError("it has fields after the public key that are not extensions")
     return extensions_of(der.read(rest[0].content))
 
 

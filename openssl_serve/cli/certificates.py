@@ -1,4 +1,4 @@
-"""The commands that make and keep certificates: generate, list, path, renew, remove, sign."""
+"""The commands that make and keep certificates: generate, list, path, renew, remove."""
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -93,7 +93,7 @@ def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
         raise UsageError(f"a certificate cannot be valid for {days} days")
     permitted = tuple(map(parse_host, permit or ()))
     if out is not None and not out.is_dir():
-        raise UsageError(f"--out {out} is no folder", f"make it: mkdir {out}")
+        raise UsageError(f"--out {out} is not a folder", f"make it: mkdir {out}")
     store, tool = inspection.open_store(), Openssl(openssl)
     if explain:
         from openssl_serve.certs.explain import explain as script  # noqa: PLC0415

@@ -79,7 +79,7 @@ def export(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
         render.result(str(out))
         return
     if made.binary and sys.stdout.isatty():
-        raise UsageError(f"{wanted} is no text for a terminal", f"--out {host}.{wanted}")
+        raise UsageError(f"{wanted} is not text for a terminal", f"--out {host}.{wanted}")
     sys.stdout.buffer.write(made.data)
     sys.stdout.buffer.flush()
 

@@ -15,7 +15,7 @@ def read_secret(path: Path, option: str, *hints: str) -> str:
     try:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else "is no text"
+        reason = reason_of(error) if isinstance(error, OSError) else "not text in UTF-8"
         raise UsageError(f"{option} {shorten(str(path))}: {reason}", *hints) from error
 
 

@@ -30,8 +30,7 @@ def sign(
     openssl: inspection.OPENSSL = None,
 ) -> None:
     """Sign CSR with the local CA: its key and hosts, never its extensions."""
-    from openssl_serve.certs.facts import read_file  # noqa: PLC0415
-    from openssl_serve.certs.request import read_request, signing_recipe  # noqa: PLC0415
+    from openssl_serve.certs.request import read_request_file, signing_recipe  # noqa: PLC0415
     from openssl_serve.certs.request import sign as sign_request  # noqa: PLC0415
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
 
@@ -41,11 +40,7 @@ def sign(
         raise CertificateError("there is no local CA", "make one: openssl-serve generate --ca")
     if out is not None and out.exists():
         raise UsageError(f"--out {out} exists already", "name another file, or remove it")
-    try:
-        data = read_file(request)
-        wanted = read_request(data)
-    except CertificateError as error:
-        raise CertificateError(f"{request}: {error}", *error.hints) from error
+    data, wanted = read_request_file(request)
     if explain:
         script = signing_recipe(wanted, authority, days).as_script(str(tool.path))
         render.result(f"# the request is ./request.pem\n{script}")

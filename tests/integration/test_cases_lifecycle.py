@@ -64,7 +64,7 @@ def test_l02_an_empty_or_garbage_key(remade, home, content):
     (home / "a_test.key").write_bytes(content)
     (home / "a_test.key").chmod(0o600)
 
-    assert "a_test.key: " in remade("a_test.crt.aside-1", "a_test.key.aside-1")
+    assert "a_test.key is " in remade("a_test.crt.aside-1", "a_test.key.aside-1")
 
 
 def test_l03_a_mismatched_pair(remade, home):
@@ -80,7 +80,7 @@ def test_l04_a_garbage_certificate(remade, home):
 
     said = remade("a_test.crt.aside-1", "a_test.key.aside-1")
 
-    assert f"{home}/a_test.crt: is no certificate in PEM form" in said
+    assert f"{home}/a_test.crt is not a certificate in PEM form" in said
 
 
 def test_l05_a_folder_in_its_place(remade, home):

@@ -67,7 +67,7 @@ class TestTrustme:
         (tmp_path / "file").touch()
 
         for target in (tmp_path / "file", tmp_path / "absent"):
-            assert "is no folder" in cli.refused(2, "generate", "--out", target)
+            assert "is not a folder" in cli.refused(2, "generate", "--out", target)
         assert not home.exists()
 
     @pytest.mark.parametrize("kind", ["p256", "rsa2048"])

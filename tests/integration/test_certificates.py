@@ -154,7 +154,7 @@ class TestGenerate:
             (["--key-type", "dsa"], 2, '"dsa" is none of p256'),
             (["--ca", "--self-signed"], 2, "exclude each other"),
             (["--permit", "test"], 2, "--permit is for a new local CA"),
-            (["--out", "/nowhere/at/all"], 2, "is no folder"),
+            (["--out", "/nowhere/at/all"], 2, "is not a folder"),
             (["--openssl", "/nowhere/openssl"], 3, "/nowhere/openssl does not exist"),
         ],
     )

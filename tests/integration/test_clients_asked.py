@@ -354,7 +354,7 @@ def test_doctor_asks_nobody_when_what_is_kept_cannot_be_read(cli, home, machine)
 
     assert finished.code == 1
     assert told["clients"] == []
-    says = f"{home}/_local_ca.crt: is no certificate in PEM form"
+    says = f"{home}/_local_ca.crt is not a certificate in PEM form"
     assert told["findings"][-1] == {"name": "clients", "good": None, "says": f"not asked: {says}"}
     assert {"name": "kept", "good": False, "says": says} in told["findings"]
 

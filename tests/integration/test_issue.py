@@ -121,7 +121,7 @@ def test_no_secret_and_no_host_on_a_command_line(tmp_path):
         ('$REAL "$@"; : >cert.pem; exit 0', "openssl req failed (exit 0)"),
         ("echo x >cert.pem; mkdir key.pem", "openssl req failed (exit 0)"),
         ('$REAL "$@"; exit 3', "openssl req failed (exit 3)"),
-        ('$REAL "$@"; echo hello >cert.pem', "made something unusable: cert.pem: is no"),
+        ('$REAL "$@"; echo hello >cert.pem', "made something unusable: cert.pem is not"),
         ("echo 'hello' >key.pem; echo x >cert.pem; exit 0", "made something unusable"),
         ("echo 'x:error:1:l:f:no room:f:1' >&2; $REAL \"$@\"; exit 1", "no room"),
     ],

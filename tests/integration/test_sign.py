@@ -110,7 +110,7 @@ def test_one_that_openssl_wrote(cli, with_ca, tmp_path):
     [
         ({"email": "me@b.test"}, 4, "something other than hosts"),
         ({"subject": ""}, 4, "it names no host"),
-        ({"subject": "Jane Doe"}, 2, "is not a host"),
+        ({"subject": "Jane Doe"}, 4, 'request.csr: "Jane Doe" is not a host'),
         ({"key": rsa.generate_private_key(65537, 1024)}, 4, "its key is RSA 1024"),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_forged_signature(cli, with_ca, csr, tmp_path):
 def test_what_is_no_request(cli, with_ca, tmp_path):
     (tmp_path / "x").write_text("hello")
 
-    assert f"{tmp_path}/x: is no certificate request" in cli.refused(4, "sign", tmp_path / "x")
+    assert f"{tmp_path}/x is not a certificate request" in cli.refused(4, "sign", tmp_path / "x")
     assert "no such file" in cli.refused(4, "sign", tmp_path / "absent")
 
 

@@ -6,7 +6,7 @@ import pytest
 from certificates import openssl
 from trust_fixtures import debian, renewed
 
-from openssl_serve.certs.facts import read_chain
+from openssl_serve.certs.facts import read_chain_file
 from openssl_serve.trust.stores import State, find_program
 from openssl_serve.trust.system import SystemStore
 
@@ -21,7 +21,7 @@ def family(tmp_path):
 
 
 def in_bundle(family):
-    return [facts.subject for facts in read_chain(family.bundle.read_bytes())]
+    return [facts.subject for facts in read_chain_file(family.bundle)]
 
 
 def test_installed_proven_and_taken_out(family, target):
