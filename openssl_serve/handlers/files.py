@@ -21,7 +21,7 @@ from openssl_serve.handlers.compression import (
     wanted_codings,
 )
 from openssl_serve.handlers.folder import Folder, FolderOptions, Opened
-from openssl_serve.handlers.listing import list_folder
+from openssl_serve.handlers.listing import Codings, list_folder
 from openssl_serve.handlers.live_page import is_page
 from openssl_serve.handlers.lookup import Found, Listed, Lookup
 from openssl_serve.handlers.media_types import media_type
@@ -166,10 +166,12 @@ class Files:
         if isinstance(found, Response):
             return found
         names = found.names
+        vary = b"Accept, Accept-Encoding" if self._compresses else b"Accept"
+        codings = Codings(vary, GZIP in wish.codings)
 
         def work() -> Response:
             try:
-                return list_folder(self._folder, names, wish.request)
+                return list_folder(self._folder, names, wish.request, codings)
             except HttpError:
                 # It cannot be read: the same answer as for what is not there.
                 found = self._lookup.instead(wish.request)

@@ -269,6 +269,28 @@ def test_the_coding_is_the_clients_choice(server, tree, accept, coding):
     assert (answer.get(b"content-encoding"), decode(answer)) == (coding, CODE)
 
 
+@pytest.mark.parametrize("accept", ["text/html", "application/json", "*/*"])
+def test_a_long_listing_is_compressed_too(server, root, accept):
+    """2.3 MB of page for ten thousand files, which a phone has to fetch."""
+    (root / "sub").mkdir()
+    for number in range(400):
+        (root / "sub" / f"file {number}").touch()
+    fields = (b"Accept: " + accept.encode(),)
+    with server.tls() as client:
+        plain, small, head = (
+            client.get("/sub/", *fields, *more, method=method)
+            for more, method in (((), b"GET"), ((GZ,), b"GET"), ((GZ,), b"HEAD"))
+        )
+        refused = client.get("/sub/", *fields, b"Accept-Encoding: gzip;q=0")
+
+    assert decode(small) == plain.body == refused.body
+    assert len(small.body) < len(plain.body) / 3
+    assert head.get(b"content-length") == small.get(b"content-length")
+    for answer in (plain, small, head, refused):
+        assert answer.get(b"vary") == b"Accept, Accept-Encoding"
+    assert refused.get(b"content-encoding") is None
+
+
 def test_compression_can_be_switched_off(serve, tree):
     sibling(tree / "app.js.br", brotli.compress(CODE))
     running = serve(folder=FolderOptions(compression=False))
@@ -278,6 +300,8 @@ def test_compression_can_be_switched_off(serve, tree):
     assert answer.body == CODE
     assert answer.get(b"content-encoding") is None
     assert answer.get(b"vary") is None
+    listing = running.get("/", GZ, b"Accept: text/html")
+    assert (listing.get(b"content-encoding"), listing.get(b"vary")) == (None, b"Accept")
 
 
 # What it costs.

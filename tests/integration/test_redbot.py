@@ -38,7 +38,7 @@ RESOURCES = {
     "unknown type": ("/unknown", [], 200, FILE),
     "empty": ("/empty.txt", [], 200, CONDITIONAL),
     "a name of many scripts": ("/%E6%97%A5%20a%25b.txt", [], 200, FILE | {"gzip"}),
-    "listing": ("/", HTML, 200, set()),
+    "listing": ("/", HTML, 200, {"gzip"}),
     "listing as text": ("/", [], 200, set()),
     "listing as JSON": ("/", [("Accept", "application/json")], 200, set()),
     "missing": ("/nothing.js", [], 404, set()),
