@@ -1,7 +1,6 @@
 """The TLS contexts of a running server: from certificates, following them, made on demand."""
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -120,7 +119,7 @@ class OnDemandContexts(SniContexts):
         with self._lock:
             if self._is_covered(host.value):
                 return
-            command = [sys.executable, "-m", "openssl_serve", "generate", host.value]
+            command = tools.this_program("generate", host.value)
             done = tools.run(command, {"OPENSSL_SERVE_HOME": str(self._folder)}, GENERATE_TIMEOUT_S)
             kept = Store(self._folder).find(host) if done else None
             if kept is None:

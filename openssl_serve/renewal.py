@@ -3,7 +3,6 @@
 A server must not run openssl itself: that blocks its loop, and forks a process with threads.
 """
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -68,8 +67,9 @@ class Renewal:
     def _start(self) -> None:
         from openssl_serve import tools  # noqa: PLC0415  a start does not need it
 
-        command = [sys.executable, "-m", "openssl_serve", "renew", self._host.value]
         try:
-            self._child = tools.start(command, self._environment)
+            self._child = tools.start(
+                tools.this_program("renew", self._host.value), self._environment
+            )
         except OSError as error:
             self._tell(f"cannot start the renewal of {self._host}: {reason_of(error)}")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,15 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 Child = subprocess.Popen[bytes]
+
+
+def this_program(*words: str) -> list[str]:
+    """Return what runs openssl-serve itself with *words*, beside a server that cannot wait for it.
+
+    The folder that is served may be the current one. Without -P Python would look there first for
+    each module, and run a typer.py that came with somebody's repository.
+    """
+    return [sys.executable, "-P", "-m", "openssl_serve", *words]
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> bool:
@@ -112,12 +122,14 @@ def start(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
     *environment* is added to this process's own. Raises OSError when it cannot be started.
     """
     # Popen makes the child in C, without running Python between fork and exec: safe beside threads.
-    return subprocess.Popen(  # noqa: S603  a list of arguments, made by us
-        arguments,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    return _kept(
+        subprocess.Popen(  # noqa: S603  a list of arguments, made by us
+            arguments,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     )
 
 
@@ -126,21 +138,26 @@ def start_apart(arguments: Sequence[str], environment: Mapping[str, str]) -> Chi
 
     *environment* is all that it gets. Raises OSError when it cannot be started.
     """
-    child = subprocess.Popen(  # noqa: S603  what the user has named, or the system's own
-        arguments,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        # Ctrl-C and the end of the terminal are not for it, and it cannot read from there.
-        start_new_session=True,
+    return _kept(
+        subprocess.Popen(  # noqa: S603  what the user has named, or the system's own
+            arguments,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Ctrl-C and the end of the terminal are not for it, and it cannot read from there.
+            start_new_session=True,
+        )
     )
-    _apart.append(child)
+
+
+def _kept(child: Child) -> Child:
+    """Keep *child* until it has ended, whoever forgets it: Python complains of one that runs."""
+    _running[:] = [*(each for each in _running if each.poll() is None), child]
     return child
 
 
-_apart: list[Child] = []
-"""Kept for as long as we run: Python complains of a child that is forgotten and has not ended."""
+_running: list[Child] = []
 
 
 def start_in_group(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:

@@ -1,13 +1,15 @@
 """A server that runs while its certificate comes due: renewed by a child, seen by new clients."""
 
+import gc
 import shutil
 import socket
 import ssl
 import time
+import warnings
 
 import pytest
 
-from openssl_serve import api, running_server
+from openssl_serve import api, running_server, tools
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.profile import CertificateProfile
 from openssl_serve.certs.store import Store
@@ -59,6 +61,24 @@ def test_a_certificate_that_is_due_is_renewed_while_serving(store, kept, tmp_pat
     assert kept.key_path.read_bytes() == key
 
 
+def test_a_renewal_imports_nothing_of_the_folder_that_is_served(store, kept, tmp_path, monkeypatch):
+    """It may be somebody's repository, and have modules with any name."""
+    root = tmp_path / "site"
+    root.mkdir()
+    for name in ("typer", "ssl", "random"):
+        (root / f"{name}.py").write_text("open('imported', 'w').close()")
+    monkeypatch.chdir(root)
+    options = api.ServerOptions(Address("127.0.0.1", 0), renewal_look_s=0.0)
+
+    with running_server(root, certificate=kept, options=options) as server:
+        first = presented(server)
+        end = time.monotonic() + DEADLINE_S
+        while presented(server) == first:
+            assert time.monotonic() < end, "no new certificate"
+
+    assert not (root / "imported").exists()
+
+
 def test_a_renewal_that_fails_is_told_and_the_server_goes_on(store, kept, tmp_path):
     root = tmp_path / "site"
     root.mkdir()
@@ -76,6 +96,25 @@ def test_a_renewal_that_fails_is_told_and_the_server_goes_on(store, kept, tmp_pa
 
     assert "renewal failed" in told[0]
     assert store.list()[0].facts.fingerprint == kept.facts.fingerprint
+
+
+def test_a_renewal_that_outlives_the_server_is_not_forgotten(store, kept, tmp_path):
+    """Python would warn of it, in the tests of whoever has a server in them."""
+    root = tmp_path / "site"
+    root.mkdir()
+    slow = tmp_path / "openssl"
+    slow.write_text("#!/bin/sh\nsleep 0.3\n")
+    slow.chmod(0o755)
+    options = api.ServerOptions(Address("127.0.0.1", 0), renewal_look_s=0.0, openssl=str(slow))
+    with api.make_server(root, kept, options) as server:
+        server.chores[0]()
+        server.chores = ()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gc.collect()
+    child = tools._running[-1]
+    assert child.wait(DEADLINE_S) != 0
 
 
 def test_each_name_gets_the_certificate_that_covers_it(store, tmp_path):
