@@ -24,11 +24,14 @@ def option(help_text: str, *names: str, metavar: str, show: bool = False) -> Any
     )
 
 
-def choice(kind: type[Choice], text: str, option: str) -> Choice:
-    """Return the member of the enumeration *kind* that *text* names; raises UsageError."""
+def choice(kind: type[Choice], text: str, option: str, hint: str = "") -> Choice:
+    """Return the member of the enumeration *kind* that *text* names; raises UsageError.
+
+    Its hint is *hint*, or that the first one is the default.
+    """
     try:
         return kind(text)
     except ValueError as error:
         names = ", ".join(kind)
-        hint = f"{option} {next(iter(kind))} is the default"
+        hint = hint or f"{option} {next(iter(kind))} is the default"
         raise UsageError(f'{option} "{shorten(text)}" is none of {names}', hint) from error

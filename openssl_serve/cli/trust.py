@@ -1,56 +1,35 @@
-"""The commands `trust` and `untrust`: the local CA into this machine's trust stores, and out again.
+"""The command `trust`: the local CA into this machine's trust stores, or what they say of it.
 
-Neither asks for rights: what only root can do is printed, to be pasted.
+It asks for no rights: what only root can do is printed, to be pasted.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from openssl_serve.cli import inspection, render
-from openssl_serve.cli.options import option
+from openssl_serve.cli.trust_options import DRY_RUN, EXIT_UNTRUSTED, STORES, kinds
 from openssl_serve.errors import OpensslServeError, TrustStoreError, UsageError
-from openssl_serve.hosts import shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
     from openssl_serve.certs.authority import Authority
     from openssl_serve.certs.store import Store
     from openssl_serve.openssl.binary import Openssl
-    from openssl_serve.trust.stores import Command, Finding, Kind, TrustStore
-    from openssl_serve.trust.target import Target, Unwanted
-
-STORES = Annotated[
-    list[str] | None,
-    option("Only these: system, nss (browsers), java or macos (login keychain); repeat for more.",
-           "--store", metavar="STORE"),
-]  # fmt: skip
-DRY_RUN = Annotated[
-    bool, typer.Option("--dry-run", help="Print what would be run, and change nothing.")
-]
-
-EXIT_UNTRUSTED = TrustStoreError.exit_code
-
-
-class Outcome(NamedTuple):
-    """What became of one store; `commands` are left for root."""
-
-    store: "TrustStore"
-    finding: "Finding"
-    commands: "Sequence[Command]" = ()
-    changed: bool = False
+    from openssl_serve.trust.stores import Finding, Outcome, TrustStore
+    from openssl_serve.trust.target import Target
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to *app*."""
+    """Add the command to *app*."""
     app.command(
         "trust",
         help="Have this machine trust the local CA, made if there is none.\n\n"
         "It then issues what was self-signed. What only root can do is printed, and not done.",
     )(trust)
-    app.command("untrust", help="Take the local CA out of all trust stores.\n\nIts files stay.")(
-        untrust
-    )
 
 
 def trust(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
@@ -76,14 +55,21 @@ def trust(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
         raise UsageError(
             "--check, --dry-run and --constrain exclude each other", "leave out all but one"
         )
-    kinds = _kinds(store)
+    if dry_run and json:
+        raise UsageError(
+            "--dry-run prints a script, and not JSON", "openssl-serve trust --check --json"
+        )
     data, tool = inspection.open_store(), Openssl(openssl)
-    if check or dry_run:
-        _look(data, tool, machine.find_stores(kinds), dry_run=dry_run, json=json)
+    # Before anything is made for them.
+    stores = machine.find_stores(kinds(store))
+    if dry_run:
+        _plan(data, tool, stores)
+        return
+    if check:
+        _check(data, tool, stores, json=json)
         return
     authority = _authority(data, tool, constrain=constrain)
     with target_of(authority, tool) as target:
-        stores = machine.find_stores(kinds)
         found = [each.check(target) for each in stores]
         if not any(finding.state is State.TRUSTED for finding in found):
             words.show_danger(authority)
@@ -91,67 +77,59 @@ def trust(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     if not machine.sudo_user():
         _reissue(data, authority, tool)
     words.show_outcomes(authority.facts, outcomes, json=json)
-    _leave_for_root(outcomes, "openssl-serve trust --check")
+    words.leave_for_root(outcomes, "openssl-serve trust --check")
     if command := machine.windows_command(authority.cert_path):
         render.note(f"the browsers of Windows have a store of their own: {command}")
     untrusted = [each for each in outcomes if each.finding.state is not State.TRUSTED]
     if untrusted:
         raise TrustStoreError(
-            f"{len(untrusted)} of {len(outcomes)} trust stores do not trust the local CA: "
-            + "; ".join(str(each.store) for each in untrusted)
+            f"the local CA is not trusted by {words.counted(untrusted, outcomes)}"
         )
-    _say_when(outcomes)
+    words.say_when(outcomes)
 
 
-def untrust(
-    fingerprint: Annotated[
-        str | None,
-        typer.Argument(metavar="[SHA256]", help="The fingerprint of a CA whose files are gone."),
-    ] = None,
-    store: STORES = None,
-    dry_run: DRY_RUN = False,
-) -> None:
-    """Take out exactly the certificates of the CA; its files stay."""
-    from openssl_serve.trust import machine  # noqa: PLC0415
-
-    target = _unwanted(fingerprint)
-    stores = machine.find_stores(_kinds(store))
-    outcomes = [_uninstall(each, target, dry_run=dry_run) for each in stores]
-    if dry_run:
-        return
-    _leave_for_root(outcomes, "openssl-serve untrust")
-    if failed := [each for each in outcomes if each.finding.state == "unknown" or each.commands]:
-        raise TrustStoreError(
-            f"{len(failed)} of {len(outcomes)} trust stores may have it still: "
-            + "; ".join(str(each.store) for each in failed)
-        )
-    _say_when(outcomes)
-
-
-def _look(
-    data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]", *, dry_run: bool, json: bool
-) -> None:
-    """Do --check or --dry-run."""
-    from contextlib import nullcontext  # noqa: PLC0415
-
-    from openssl_serve.certs.authority import STEM  # noqa: PLC0415
+def _check(data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]", *, json: bool) -> None:
     from openssl_serve.cli import trust_text as words  # noqa: PLC0415
-    from openssl_serve.trust.stores import State  # noqa: PLC0415
-    from openssl_serve.trust.target import Target, target_of  # noqa: PLC0415
+    from openssl_serve.trust.stores import Outcome, State  # noqa: PLC0415
 
     authority = data.find_authority()
-    absent = Target(data.folder / f"{STEM}.crt")
-    with target_of(authority, tool) if authority else nullcontext(absent) as target:
+    with _target(data, authority, tool) as target:
         outcomes = [Outcome(each, each.check(target)) for each in stores]
-        if dry_run:
-            words.show_plan(authority, target, outcomes)
-            return
     words.show_outcomes(authority.facts if authority else None, outcomes, json=json)
     if authority is None:
         render.note(f"there is no local CA in {data.folder}: openssl-serve trust makes one")
     words.show_others(outcomes)
     if any(each.finding.state is not State.TRUSTED for each in outcomes):
         raise typer.Exit(EXIT_UNTRUSTED)
+
+
+def _plan(data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]") -> None:
+    from openssl_serve.cli import trust_text as words  # noqa: PLC0415
+    from openssl_serve.trust.stores import Command, State, planned  # noqa: PLC0415
+
+    authority = data.find_authority()
+    with _target(data, authority, tool) as target:
+
+        def commands_of(store: "TrustStore") -> "Sequence[Command]":
+            is_done = store.check(target).state is State.TRUSTED
+            return () if is_done else store.installing(target)
+
+        made = "" if authority else ", made if there is none: openssl-serve generate --ca"
+        render.result(f"# the local CA: {target.cert_path}{made}")
+        if not words.show_plan([planned(each, commands_of) for each in stores], "trusted already"):
+            raise typer.Exit(EXIT_UNTRUSTED)
+
+
+def _target(
+    data: "Store", authority: "Authority | None", tool: "Openssl"
+) -> "AbstractContextManager[Target]":
+    """The CA, or the one that would be made."""
+    from openssl_serve.certs.authority import STEM  # noqa: PLC0415
+    from openssl_serve.trust.target import Target, target_of  # noqa: PLC0415
+
+    if authority:
+        return target_of(authority, tool)
+    return nullcontext(Target(data.folder / f"{STEM}.crt"))
 
 
 def _authority(data: "Store", tool: "Openssl", *, constrain: bool) -> "Authority":
@@ -178,10 +156,13 @@ def _authority(data: "Store", tool: "Openssl", *, constrain: bool) -> "Authority
     return authority
 
 
-def _install(store: "TrustStore", before: "Finding", target: "Target") -> Outcome:
+def _install(store: "TrustStore", before: "Finding", target: "Target") -> "Outcome":
     """Install unless it is there; what goes wrong is told, and the next store is tried."""
-    from openssl_serve.trust.stores import State  # noqa: PLC0415
+    from openssl_serve.trust.stores import Outcome, State  # noqa: PLC0415
 
+    if store.follows_system and before.state is not State.TRUSTED:
+        # The system's store may have come to trust it just now.
+        before = store.check(target)
     if before.state is State.TRUSTED:
         return Outcome(store, before)
     try:
@@ -197,51 +178,6 @@ def _install(store: "TrustStore", before: "Finding", target: "Target") -> Outcom
         return Outcome(store, after._replace(says=str(error)))
 
 
-def _uninstall(store: "TrustStore", target: "Unwanted", *, dry_run: bool) -> Outcome:
-    from openssl_serve.cli import trust_text as words  # noqa: PLC0415
-    from openssl_serve.trust.stores import Finding, State  # noqa: PLC0415
-
-    absent = Finding(State.ABSENT, "")
-    try:
-        commands = store.uninstalling(target)
-        if dry_run:
-            words.show_commands(store, commands, "it is not there")
-        elif commands and store.obstacle:
-            return Outcome(store, absent._replace(says=store.obstacle), commands)
-        elif store.uninstall(target):
-            render.note(f"removed from {store}")
-            return Outcome(store, absent, changed=True)
-        else:
-            render.note(f"not in {store}")
-    except OpensslServeError as error:
-        render.error(str(error), *error.hints)
-        return Outcome(store, Finding(State.UNKNOWN, str(error)))
-    return Outcome(store, absent)
-
-
-def _unwanted(fingerprint: str | None) -> "Unwanted":
-    """The local CA, or the one with this fingerprint, in any of the usual spellings."""
-    from openssl_serve.trust.target import Lost, Target  # noqa: PLC0415
-
-    if fingerprint is not None:
-        digits = fingerprint.replace(":", "").upper()
-        if len(digits) != 64 or not set(digits) <= set("0123456789ABCDEF"):
-            raise UsageError(
-                f'"{shorten(fingerprint)}" is no SHA-256 fingerprint: 64 hexadecimal digits',
-                "openssl-serve trust --check shows those of all local CAs",
-            )
-        return Lost(":".join(digits[at : at + 2] for at in range(0, 64, 2)))
-    data = inspection.open_store()
-    authority = data.find_authority()
-    if authority is None:
-        raise TrustStoreError(
-            f"there is no local CA in {data.folder}, so nothing of it to take back",
-            "one whose files are gone: openssl-serve untrust SHA256 "
-            "(openssl-serve trust --check lists it)",
-        )
-    return Target(authority.cert_path, authority.facts)
-
-
 def _reissue(data: "Store", authority: "Authority", tool: "Openssl") -> None:
     from openssl_serve.trust.leaves import reissue  # noqa: PLC0415
 
@@ -250,36 +186,3 @@ def _reissue(data: "Store", authority: "Authority", tool: "Openssl") -> None:
             render.note(f"issued by the local CA now: {kept.cert_path}")
         else:
             render.warning(f"{kept.cert_path} stays as it is: {because}", *because.hints)
-
-
-def _leave_for_root(outcomes: Iterable[Outcome], then: str) -> None:
-    """Print what this user has no right to do."""
-    from openssl_serve.cli import trust_text as words  # noqa: PLC0415
-
-    left = [each for each in outcomes if each.commands]
-    if not left:
-        return
-    for each in left:
-        render.note(f"{each.finding.says}: {each.store.name} is left to root")
-    render.note("paste this where you may become root:")
-    for each in left:
-        for command in each.commands:
-            render.note(f"  {words.as_root(command)}")
-    render.note(f"  {then}")
-
-
-def _say_when(outcomes: Iterable[Outcome]) -> None:
-    if any(each.changed for each in outcomes):
-        render.note("browsers and other programs that run see it when they are started again")
-
-
-def _kinds(names: Sequence[str] | None) -> "list[Kind]":
-    from openssl_serve.trust.stores import Kind  # noqa: PLC0415
-
-    try:
-        return [Kind(name) for name in dict.fromkeys(names or ())]
-    except ValueError as error:
-        bad = next(name for name in names or () if name not in list(Kind))
-        raise UsageError(
-            f'--store "{shorten(bad)}" is none of {", ".join(Kind)}', "without --store, all of them"
-        ) from error

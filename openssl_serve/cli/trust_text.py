@@ -1,18 +1,13 @@
 """The words, the table and the JSON of `trust` and `untrust`."""
 
 import shlex
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from openssl_serve.certs.authority import Authority
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.cli import certificates_text, render
 from openssl_serve.cli.tables import table
-from openssl_serve.trust.stores import Command, State, TrustStore, find_program
-from openssl_serve.trust.target import Target
-
-if TYPE_CHECKING:
-    from openssl_serve.cli.trust import Outcome
+from openssl_serve.trust.stores import Command, Outcome, State, find_program, left_to_run
 
 _COLOURS = {
     State.TRUSTED: "green",
@@ -27,14 +22,14 @@ def show_danger(authority: Authority) -> None:
     permitted = authority.facts.extensions.permitted
     sites = f"any site in {', '.join(permitted)}" if permitted else "any site: your bank, your mail"
     lines = [
-        "What this means: from now on, this machine believes every certificate of that CA.",
+        "What this means: this machine will believe every certificate of that CA.",
         f"Whoever has its key can pose to you as {sites}.",
         f"The key is {authority.key_path}.",
         "Never copy it, never send it, and trust no CA that somebody sends you.",
         "To take it back: openssl-serve untrust",
     ]
     if not permitted:
-        lines.append("For a CA of local names and addresses alone: openssl-serve trust --constrain")
+        lines.append("For local names and addresses alone: openssl-serve trust --constrain")
     render.note()
     for line in lines:
         render.note(f"  | {line}")
@@ -42,7 +37,7 @@ def show_danger(authority: Authority) -> None:
 
 
 def show_outcomes(
-    facts: CertificateFacts | None, outcomes: "Sequence[Outcome]", *, json: bool
+    facts: CertificateFacts | None, outcomes: Sequence[Outcome], *, json: bool
 ) -> None:
     """Print the stores and what they say, for people or as JSON."""
     if json:
@@ -53,14 +48,14 @@ def show_outcomes(
             }
         )
         return
-    rows = [("STORE", "STATE", "WHERE", "FOUND BY, OR WHY NOT")]
+    rows = [("STORE", "STATE", "WHERE", "PROOF, OR WHY NOT")]
     for store, finding, *_ in outcomes:
         state = render.paint(finding.state, _COLOURS[finding.state])
         rows.append((store.kind, state, str(store), finding.says))
     table(rows)
 
 
-def show_others(outcomes: "Sequence[Outcome]") -> None:
+def show_others(outcomes: Sequence[Outcome]) -> None:
     """Name the local CAs of openssl-serve that are in a store, and not the one that is kept."""
     for store, finding, *_ in outcomes:
         for facts in finding.others:
@@ -69,20 +64,52 @@ def show_others(outcomes: "Sequence[Outcome]") -> None:
         render.note("another user's, or of a folder that is gone: openssl-serve untrust SHA256")
 
 
-def show_plan(authority: Authority | None, target: Target, outcomes: "Sequence[Outcome]") -> None:
-    """Print, as a script, what `trust` would run."""
-    made = "" if authority else ", made if there is none: openssl-serve generate --ca"
-    render.result(f"# the local CA: {target.cert_path}{made}")
-    for store, finding, *_ in outcomes:
-        trusted = finding.state is State.TRUSTED
-        show_commands(store, () if trusted else store.installing(target), "trusted already")
+def show_plan(plan: Sequence[Outcome], without: str) -> bool:
+    """Print a *plan* as a script, the words *without* where there is nothing to do.
+
+    Whether all stores could be planned for.
+    """
+    left = left_to_run(plan)
+    good = True
+    for each in plan:
+        store = each.store
+        if each.finding.state is State.UNKNOWN:
+            good = False
+            render.result(f"# {each.finding.says}")
+            render.error(each.finding.says, *each.hints)
+        elif each in left:
+            render.result(f"# {store}")
+            for command in each.commands:
+                render.result(as_root(command) if store.obstacle else shlex.join(command))
+        else:
+            render.result(f"# {store}: {'follows the system' if each.commands else without}")
+    return good
 
 
-def show_commands(store: TrustStore, commands: Sequence[Command], without: str) -> None:
-    """Print the *commands* for one store, or the words *without* any."""
-    render.result(f"# {store}" + ("" if commands else f": {without}"))
-    for command in commands:
-        render.result(as_root(command) if store.obstacle else shlex.join(command))
+def leave_for_root(outcomes: Iterable[Outcome], then: str) -> None:
+    """Print what this user has no right to do, and *then*."""
+    left = left_to_run(outcomes)
+    if not left:
+        return
+    for each in left:
+        render.note(f"{each.finding.says}: {each.store.name} is left to root")
+    render.note("paste this where you may become root:")
+    for each in left:
+        for command in each.commands:
+            render.note(f"  {as_root(command)}")
+    render.note(f"  {then}")
+
+
+def say_when(outcomes: Iterable[Outcome]) -> None:
+    """Tell from when on a change is seen."""
+    if any(each.changed for each in outcomes):
+        render.note("browsers and other programs that run see it when they are started again")
+
+
+def counted(some: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str:
+    """Say how many *some* are of all *outcomes*, and name them."""
+    names = "; ".join(str(each.store) for each in some)
+    return f"{len(some)} of {len(outcomes)} trust stores: {names}"
 
 
 def as_root(command: Command) -> str:
@@ -91,8 +118,8 @@ def as_root(command: Command) -> str:
     return prefix + shlex.join(command)
 
 
-def _store_json(outcome: "Outcome") -> dict[str, object]:
-    store, finding, commands, _ = outcome
+def _store_json(outcome: Outcome) -> dict[str, object]:
+    store, finding, commands, *_ = outcome
     return {
         "kind": store.kind.value,
         "name": store.name,

@@ -41,6 +41,14 @@ _USERS_HOMES = (".sdkman/candidates/java/*", ".jdks/*", ".asdf/installs/java/*")
 # Starts in a third of the time, and with words that can be parsed.
 _QUICK = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-J-Duser.language=en")
 
+_FOLLOWING = (
+    "/etc/ssl/certs/java/cacerts",  # Debian, Ubuntu (ca-certificates-java)
+    "/etc/pki/ca-trust/extracted/java/cacerts",  # Fedora, RHEL
+    "/etc/ca-certificates/extracted/java-cacerts.jks",  # Arch Linux
+    "/var/lib/ca-certificates/java-cacerts",  # openSUSE
+)
+"""Those that the system's tool makes of the system's store, for all Javas of the distribution."""
+
 _ALIAS = re.compile(r"^Alias name: (.*)$", re.MULTILINE)
 
 
@@ -53,6 +61,7 @@ class JavaStore(TrustStore):
         super().__init__(home.name, keystore)
         self.keytool = keytool
         """The program, which belongs to that Java."""
+        self.follows_system = os.path.realpath(keystore) in _FOLLOWING
 
     @property
     def obstacle(self) -> str | None:

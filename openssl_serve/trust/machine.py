@@ -12,6 +12,7 @@ from openssl_serve.trust.macos import login_keychains, system_keychains
 from openssl_serve.trust.nss import nss_stores
 from openssl_serve.trust.stores import Kind, TrustStore, find_program
 from openssl_serve.trust.system import system_stores
+from openssl_serve.trust.target import Target, Unwanted
 
 # The system's first: Debian's Java follows it by itself.
 _FINDERS: dict[Kind, Callable[[], list[TrustStore]]] = {
@@ -95,6 +96,17 @@ def refuse_second_authority(folder: Path) -> None:
 
 def windows_command(cert: Path) -> str | None:
     """Under WSL, what makes the browsers of Windows trust *cert*: they do not look in here."""
-    if "microsoft" not in os.uname().release.lower():
+    if not _is_wsl():
         return None
     return f'certutil.exe -user -addstore Root "$(wslpath -w {shlex.quote(str(cert))})"'
+
+
+def windows_removal(target: Unwanted) -> str | None:
+    """Under WSL, what takes *target* out of there again; None when only its hash is known."""
+    if not (_is_wsl() and isinstance(target, Target) and target.facts):
+        return None
+    return f"certutil.exe -user -delstore Root {target.facts.serial}"
+
+
+def _is_wsl() -> bool:
+    return "microsoft" in os.uname().release.lower()

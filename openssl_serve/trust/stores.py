@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -75,12 +75,25 @@ class Entry(NamedTuple):
 Command = tuple[str, ...]
 
 
+class Outcome(NamedTuple):
+    """What became of one store, or would; `commands` are those left to be run."""
+
+    store: "TrustStore"
+    finding: Finding
+    commands: Sequence[Command] = ()
+    changed: bool = False
+    hints: tuple[str, ...] = ()
+    """What to do when it could not be looked into."""
+
+
 class TrustStore(ABC):
     """One store in one place. `str()` is what people call it, and where it is."""
 
     kind: Kind
     timeout_s: float = TIMEOUT_S
     """For each program that is run."""
+    follows_system = False
+    """Whether the system's tool puts into it what is in the system's store, and takes it out."""
 
     def __init__(self, name: str, place: Path) -> None:
         self.name = name
@@ -196,6 +209,22 @@ class TrustStore(ABC):
             f"{shorten(said[-1], 200)}",
             f"to see more, run it yourself: {shlex.join(command)}",
         )
+
+
+def planned(store: TrustStore, commands_of: Callable[[TrustStore], Sequence[Command]]) -> Outcome:
+    """What would be run for *store*; its state is UNKNOWN when that cannot be told."""
+    try:
+        return Outcome(store, Finding(State.ABSENT, ""), commands_of(store))
+    except TrustStoreError as error:
+        return Outcome(store, Finding(State.UNKNOWN, str(error)), hints=error.hints)
+
+
+def left_to_run(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Those with commands that have to be run; what follows the system's store needs none then."""
+    left = [each for each in outcomes if each.commands]
+    if any(each.store.kind is Kind.SYSTEM for each in left):
+        left = [each for each in left if not each.store.follows_system]
+    return left
 
 
 def find_program(name: str) -> str | None:

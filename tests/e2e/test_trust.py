@@ -226,7 +226,7 @@ def test_programs_of_the_system_trust_it_by_what_an_administrator_pastes(
     refused = ours("trust")
     assert refused.returncode == 5, refused.stderr
     assert "is not writable" in refused.stderr
-    assert "openssl-serve: error: 1 of 1 trust stores do not trust the local CA" in refused.stderr
+    assert "error: the local CA is not trusted by 1 of 1 trust stores: Debian" in refused.stderr
     with command.start() as running:
         port = running.port
         cannot_verify = 60

@@ -13,7 +13,8 @@ from trust_fixtures import debian
 from openssl_serve.certs.constraints import LOCAL
 from openssl_serve.certs.facts import read_facts_file
 from openssl_serve.certs.profile import Shape
-from openssl_serve.trust import browsers, machine
+from openssl_serve.trust import browsers, java, machine
+from openssl_serve.trust.java import JavaStore
 from openssl_serve.trust.stores import find_program
 from openssl_serve.trust.system import SystemStore
 
@@ -120,7 +121,7 @@ class TestTrust:
         assert finished.code == 5
         assert "has a password" in finished.errors[0]
         assert finished.errors[1] == (
-            f"1 of 2 trust stores do not trust the local CA: Chromium ({folder})"
+            f"the local CA is not trusted by 1 of 2 trust stores: Chromium ({folder})"
         )
         assert states(cli) == (5, {"system": "trusted", "nss": "not trusted"})
 
@@ -201,6 +202,20 @@ class TestDryRun:
         subprocess.run(["sh", "-e", "-c", script], check=True, capture_output=True, timeout=40)
         assert set(states(cli)[1].values()) == {"not trusted"}
 
+    def test_tells_of_every_store_whatever_one_lacks(self, cli, users_home, monkeypatch):
+        cli.good("generate", "--ca")
+        monkeypatch.setattr("openssl_serve.trust.nss.find_program", lambda _name: None)
+        (users_home / ".pki/nssdb").mkdir(parents=True)
+        (users_home / ".pki/nssdb/cert9.db").touch()
+
+        for command in ("trust", "untrust"):
+            finished = cli(command, "--dry-run")
+
+            assert finished.code == 5
+            assert f"# Chromium ({users_home}/.pki/nssdb): certutil is missing" in finished.lines
+            assert any(line.startswith("# Debian") for line in finished.lines)
+            assert "certutil is missing" in finished.errors[0]
+
 
 class TestWithoutRights:
     @pytest.fixture(autouse=True)
@@ -225,7 +240,7 @@ class TestWithoutRights:
         finished = cli("trust")
 
         assert finished.code == 5
-        assert finished.errors[0].startswith("1 of 2 trust stores do not trust the local CA: Deb")
+        assert "the local CA is not trusted by 1 of 2 trust stores: Debian" in finished.errors[0]
         assert "paste this where you may become root:" in finished.err
         assert states(cli) == (5, {"system": "not trusted", "nss": "trusted"})
         assert self.paste(finished) == "openssl-serve trust --check"
@@ -233,7 +248,7 @@ class TestWithoutRights:
 
         finished = cli("untrust")
         assert finished.code == 5
-        assert "may have it still" in finished.errors[0]
+        assert "the local CA may still be in 1 of 2" in finished.errors[0]
         assert self.paste(finished) == "openssl-serve untrust"
         cli.good("untrust")
         assert set(states(cli)[1].values()) == {"not trusted"}
@@ -243,6 +258,66 @@ class TestWithoutRights:
 
         assert all(line.startswith("sudo ") for line in lines if "update-ca" in line)
         assert not any(line.startswith("sudo ") for line in lines if "certutil" in line)
+
+
+@pytest.mark.skipif(not shutil.which("keytool"), reason="no keytool")
+class TestJavaThatFollowsTheSystem:
+    """As Debian's, whose store update-ca-certificates makes of the system's by a hook of Java's."""
+
+    @pytest.fixture(autouse=True)
+    def java(self, users_home, tmp_path, monkeypatch):
+        path = users_home / "jdk"
+        keystore = path / "lib/security/cacerts"
+        keystore.parent.mkdir(parents=True)
+        (path / "bin").mkdir()
+        (path / "bin/keytool").symlink_to(os.path.realpath(str(shutil.which("keytool"))))
+        monkeypatch.setenv("JAVA_HOME", str(path))
+        monkeypatch.setattr(java, "_FOLLOWING", (str(keystore),))
+        hook = tmp_path / "etc/hooks/jks"
+        # It is told what is new and what has gone, by a sign before each file.
+        hook.write_text(f"""#!/bin/sh
+            keytool='{path}/bin/keytool -keystore {keystore} -storepass changeit'
+            while read -r line; do
+                file=${{line#?}}
+                alias=debian:$(basename "$file")
+                case $line in
+                    +*) $keytool -importcert -noprompt -alias "$alias" -file "$file";;
+                    -*) $keytool -delete -alias "$alias";;
+                esac
+            done""")
+        hook.chmod(0o755)
+        keytool = [path / "bin/keytool", "-keystore", keystore, "-storepass", "changeit"]
+        cert = tmp_path / "etc/certs/somebody.crt"
+        subprocess.run(
+            [*keytool, "-importcert", "-noprompt", "-file", cert], check=True, capture_output=True
+        )
+        self.list = [*keytool, "-list"]
+
+    def ours(self):
+        done = subprocess.run(self.list, check=True, capture_output=True, text=True)
+        return done.stdout.count("openssl-serve")
+
+    def test_is_not_told_twice(self, cli):
+        kinds = ("--store", "system", "--store", "java")
+
+        cli.good("trust", *kinds)
+
+        assert self.ours() == 1
+        lines = cli.good("untrust", "--dry-run", *kinds).lines
+        assert not any("keytool" in line for line in lines)
+        assert any("follows the system" in line for line in lines)
+        cli.good("untrust", *kinds)
+        assert self.ours() == 0
+
+    def test_is_left_to_the_systems_tool_by_who_has_no_rights(self, cli, monkeypatch):
+        monkeypatch.setattr(SystemStore, "obstacle", "/etc is not writable")
+        monkeypatch.setattr(JavaStore, "obstacle", "/etc/ssl is not writable")
+
+        finished = cli("trust", "--store", "system", "--store", "java")
+
+        assert finished.code == 5
+        assert "update-ca-certificates" in finished.err
+        assert "keytool -" not in finished.err
 
 
 class TestUnderSudo:
@@ -290,17 +365,20 @@ class TestUntrust:
 
     @pytest.mark.parametrize("text", ["AB:CD", "x" * 64, "_local_ca"])
     def test_what_is_no_fingerprint(self, cli, text):
-        assert "is no SHA-256 fingerprint" in cli.refused(2, "untrust", text)
+        assert "is not a SHA-256 fingerprint" in cli.refused(2, "untrust", text)
 
 
-def test_options_that_make_no_sense(cli):
+def test_options_that_make_no_sense(cli, home):
     assert '"chrome" is none of system, macos, nss, java' in cli.refused(
         2, "trust", "--store", "nss", "--store", "chrome"
     )
     assert "exclude each other" in cli.refused(2, "trust", "--check", "--dry-run")
     assert "exclude each other" in cli.refused(2, "trust", "--check", "--constrain")
+    assert "--dry-run prints a script" in cli.refused(2, "trust", "--dry-run", "--json")
     assert "there is no keychain on this machine" in cli.refused(5, "trust", "--store", "macos")
     assert "there is no Java on this machine" in cli.refused(5, "trust", "--store", "java")
+    # And no CA was made for them.
+    assert not home.exists()
 
 
 def test_check_before_there_is_a_ca(cli, home):

@@ -7,6 +7,7 @@ from openssl_serve.errors import TrustStoreError, UsageError
 from openssl_serve.trust import machine
 from openssl_serve.trust.macos import Keychain
 from openssl_serve.trust.stores import Kind
+from openssl_serve.trust.target import Lost
 
 
 class Found:
@@ -121,13 +122,17 @@ class TestUnderSudo:
         assert "nss 1" in names()
 
 
-def test_browsers_of_windows_are_told_about_under_wsl_alone(tmp_path, monkeypatch):
+def test_browsers_of_windows_are_told_about_under_wsl_alone(target, tmp_path, monkeypatch):
     class Uname:
         release = "6.1.0-amd64"
 
     monkeypatch.setattr(os, "uname", Uname)
-    assert machine.windows_command(tmp_path) is None
+    assert machine.windows_command(tmp_path) is machine.windows_removal(target) is None
 
     Uname.release = "5.15.167.4-microsoft-standard-WSL2"
     command = machine.windows_command(tmp_path / "a b")
     assert command == (f"certutil.exe -user -addstore Root \"$(wslpath -w '{tmp_path}/a b')\"")
+    serial = target.facts.serial
+    assert machine.windows_removal(target) == f"certutil.exe -user -delstore Root {serial}"
+    # Its serial number is not known.
+    assert machine.windows_removal(Lost(target.facts.fingerprint)) is None
