@@ -1,7 +1,7 @@
 """A request whose response comes later, and whose content is wanted: what its handler holds."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from openssl_serve.errors import HttpError
 from openssl_serve.http1.request import Request
@@ -12,6 +12,21 @@ from openssl_serve.server.transport import Transport
 if TYPE_CHECKING:
     from openssl_serve.server.connection import Connection
     from openssl_serve.server.polyglot import PolyglotServer
+
+
+class Switched(NamedTuple):
+    """A client with which another protocol has been agreed on, for who speaks that."""
+
+    server: "PolyglotServer"
+    transport: Transport
+    watched: int
+    """What its place in the loop waits for; `adopt` wants to know."""
+    unsent: bytes
+    """What is to be sent before all else: the head of the 101."""
+    received: bytes
+    """What it has sent behind its request."""
+    on_end: Callable[[int], object]
+    """To be called once when it is over, with the number of bytes that were sent."""
 
 
 class Exchange:
@@ -120,13 +135,10 @@ class Exchange:
         """Send the page for a fault of ours, and log it."""
         self.respond(fault_response(self.server.log, self.request, error))
 
-    def switch(self, head: bytes, other: Transport, rest: bytes) -> None:
-        """Send *head*, a 101, and pass bytes to and from *other* from here on.
-
-        *rest* came from *other* behind its own 101 (RFC 9110 section 7.8).
-        """
+    def switch(self, head: bytes, speak: Callable[[Switched], object]) -> None:
+        """Send *head*, a 101, and have *speak* take the client over (RFC 9110 section 7.8)."""
         self.on_gone = _nothing
-        self._connection.switch_to(other, head + rest)
+        self._connection.switch_to(speak, head)
 
     def abandon(self) -> None:
         """Close the client's connection: there is no honest response any more."""

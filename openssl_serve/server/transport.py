@@ -156,9 +156,18 @@ class Transport:
             self._sock.shutdown(socket.SHUT_WR)
 
     def half_close(self) -> None:
-        """End our direction; what `take` gives from now on is for dropping."""
+        """End our direction; from now on there is only `drop`."""
         self._sock.shutdown(socket.SHUT_WR)
         self.take = self._sock.recv
+
+    def drop(self) -> bool:
+        """Drop what is there to be read; whether the client has ended its direction, or gone."""
+        try:
+            return not self.take(READ_SIZE)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def reset(self) -> None:
         """Have `close` break the connection instead of ending it."""

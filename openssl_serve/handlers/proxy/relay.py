@@ -9,7 +9,9 @@ from openssl_serve.handlers.proxy.links import Links
 from openssl_serve.http1.bodies import StreamBody
 from openssl_serve.http1.response import Response
 from openssl_serve.http1.response_parser import ResponseHead
+from openssl_serve.server.exchange import Switched
 from openssl_serve.server.faults import DOWN
+from openssl_serve.server.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from openssl_serve.server.exchange import Exchange
@@ -168,7 +170,15 @@ class Relay:
             exchange.request, head, b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % named
         )
         self._is_over = True
-        exchange.switch(lines, self._link.hand_over(), parser.rest)
+        upstream, rest = self._link.hand_over(), parser.rest
+
+        def tunnel(client: Switched) -> None:
+            ahead = (client.unsent + rest, client.received)
+            Tunnel(
+                client.server, client.transport, upstream, ahead=ahead, on_end=client.on_end
+            ).begin(watched=client.watched)
+
+        exchange.switch(lines, tunnel)
 
     # The end.
 
