@@ -100,7 +100,7 @@ class RequestParser:
     """
 
     __slots__ = (
-        "_fields", "_is_over", "_llhttp", "_open", "_peer", "_request", "_target",
+        "_declined", "_fields", "_is_over", "_llhttp", "_open", "_peer", "_request", "_target",
         "begun", "discarded", "in_head", "ready", "refusal", "rest",
     )  # fmt: skip
 
@@ -113,6 +113,8 @@ class RequestParser:
         # Bytes of the reads since a head, or something of the content, was last complete.
         self._open = 0
         self._is_over = False
+        # Whether the request under way wants to upgrade and is answered as if it did not.
+        self._declined = False
         self.begun = 0
         """How many requests have begun."""
         self.in_head = False
@@ -136,8 +138,12 @@ class RequestParser:
         try:
             llhttp.feed_data(data)
         except HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+            if self._declined:
+                self._feed_content(rest)
+                return
             self._llhttp = None
-            self.rest = data[upgrade.args[0] :]
+            self.rest = rest
         except HttpParserError as error:
             self._llhttp = None
             self._end_malformed(HttpError(400, f"malformed request: {error}"))
@@ -149,6 +155,21 @@ class RequestParser:
         elif self._open > MAX_HEAD_LENGTH and self._request is not None:
             self._llhttp = None
             self._end_malformed(HttpError(431, "the fields are too large"))
+
+    def _feed_content(self, data: bytes) -> None:
+        """Take the content, from *data* on, of a request whose upgrade is declined.
+
+        llhttp leaves the content to the other protocol, so another one is told of its framing.
+        """
+        assert self._request is not None
+        values = self._request.values
+        framing = ((n, values.get(n)) for n in (b"content-length", b"transfer-encoding"))
+        lines = b"".join(b"%b: %b\r\n" % (name, value) for name, value in framing if value)
+        self._llhttp = HttpRequestParser(_Content(self))
+        self._llhttp.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % lines)
+        self._declined = False
+        self._open = 0
+        self.feed(data)
 
     def _end_malformed(self, error: HttpError) -> None:
         """End a stream that is no longer HTTP, with *error* if there is a request to answer."""
@@ -210,6 +231,11 @@ class RequestParser:
         if self.refusal is None:
             request.keep_alive = llhttp.should_keep_alive()
             request.upgrade = llhttp.should_upgrade()
+            if request.upgrade and request.has_content and request.method != b"CONNECT":
+                # As Java's HttpClient asks for h2c. It may be ignored (RFC 9110 section 7.8); what
+                # comes after the content then belongs to nobody.
+                self._declined = True
+                request.upgrade = request.keep_alive = False
             self._request = request
             self.ready.append(request)
 
@@ -224,12 +250,22 @@ class RequestParser:
             request.arrived.append(part)
 
     def on_message_complete(self) -> None:
-        if self._request is not None:
+        if self._request is not None and not self._declined:
             self._request.complete = True
             self._is_over = not self._request.keep_alive
             # An idle connection keeps nothing of its last request.
             self._request = None
             self._target, self._fields = b"", _NO_FIELDS
+
+
+class _Content:
+    """Whom llhttp calls of a content whose head has been read before."""
+
+    __slots__ = ("on_body", "on_message_complete")
+
+    def __init__(self, parser: RequestParser) -> None:
+        self.on_body = parser.on_body
+        self.on_message_complete = parser.on_message_complete
 
 
 def fault(request: Request) -> HttpError | None:

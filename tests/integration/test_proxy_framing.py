@@ -106,6 +106,27 @@ def test_an_upgrade_that_is_not_passed_on_ends_the_connection(proxied, upstream)
     assert upstream.is_quiet
 
 
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+def test_an_upgrade_with_content_is_passed_on_without_the_upgrade(proxied, upstream, protocol):
+    upgrade = (
+        b"Connection: Upgrade, HTTP2-Settings",
+        b"Upgrade: " + protocol,
+        b"HTTP2-Settings: x",
+    )
+    with proxied().plain() as client:
+        data = request("/", *upgrade, b"Content-Length: 5", method=b"POST") + b"hello"
+        client.send(data + SMUGGLED)
+        link = upstream.accept()
+        heard = link.head()
+        assert heard.get(b"upgrade") is None
+        assert heard.get(b"content-length") == b"5"
+        assert link.take(5) == b"hello"
+        link.answer()
+        assert client.answer(b"POST").body == b"ok"
+        assert client.is_ended()
+    assert upstream.is_quiet
+
+
 @pytest.mark.parametrize("upgrade", [b"websocket, h2c", b"TLS/1.2", b"h2c/1", b"x,H2C"])
 def test_nobody_gets_another_http_behind_our_back(proxied, upstream, upgrade):
     with proxied().plain() as client:

@@ -247,6 +247,52 @@ def test_content_that_is_not_wanted_is_counted_and_dropped():
     assert request.arrived is None
 
 
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [
+        b"Content-Length: 5\r\n\r\nhello",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x\r\nllo\r\n0\r\nA: b\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("size", [None, 1, 7])
+@pytest.mark.parametrize("behind", [b"", GET + b"\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\0"])
+def test_an_upgrade_with_content_is_a_last_request_like_others(framed, size, behind):
+    """As Java's HttpClient sends it."""
+    data = b"POST /a HTTP/1.1\r\nHost: a\r\n" + UPGRADE + framed
+    parser = parse(data + behind, size)
+
+    (request,) = parser.ready
+    assert (request.method, request.target) == (b"POST", b"/a")
+    assert b"".join(request.arrived or ()) == b"hello"
+    assert request.complete
+    assert not request.upgrade
+    assert not request.keep_alive
+    assert parser.refusal is None
+    assert parser.is_idle
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_the_content_of_a_declined_upgrade_has_to_be_well_formed(size):
+    data = b"POST /a HTTP/1.1\r\nHost: a\r\n" + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n"
+    parser = parse(data + b"zz\r\n", size)
+
+    assert [request.complete for request in parser.ready] in ([], [False])
+    assert parser.refusal is not None
+    assert parser.refusal.status == 400
+
+
+def test_a_declined_upgrade_waits_for_its_content():
+    parser = parse(b"POST / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + b"Content-Length: 5\r\n\r\nhel")
+
+    assert not parser.ready[0].complete
+    parser.feed(b"lo")
+    assert parser.ready[0].complete
+    assert parser.ready[0].arrived == [b"hel", b"lo"]
+
+
 def test_what_follows_an_upgrade_is_kept_for_the_other_protocol():
     parser = parse(
         b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x01"

@@ -39,8 +39,6 @@ class Proxy:
             # TRACE would show a script the cookies that it must not see.
             what = f"{request.method.decode()} is not passed on"
             raise HttpError(405, what, ((b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE"),))
-        if request.upgrade and request.has_content:
-            raise HttpError(501, "an upgrade together with content is not understood")
         self._rewriting.refuse_loop(request)
         host = authority_asked(request.target, request.values.get(b"host"))
         upgrade = upgrade_of(request)

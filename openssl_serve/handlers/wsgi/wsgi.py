@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from openssl_serve.errors import HttpError
 from openssl_serve.handlers.wsgi.call import App, Call
 from openssl_serve.handlers.wsgi.content import NOTHING, Content, Intake
 from openssl_serve.http1.request import Request
@@ -27,8 +26,6 @@ class Wsgi:
         """Answer *request* later; raises HttpError for one that no app can understand."""
         if not request.target.startswith(b"/"):
             origin_form(request.target)
-        if request.upgrade and request.has_content:
-            raise HttpError(501, "an upgrade together with content is not understood")
         return Deferred(self._begin)
 
     def _begin(self, exchange: "Exchange") -> None:
