@@ -194,6 +194,8 @@ class Files:
         witnesses: Witnessed = [(opened.path, opened.status)]
         if wish.codings or found.is_second_choice:
             witnesses.append((os.path.dirname(opened.path), None))
+        if found.folder is not None:
+            witnesses.append((found.folder, None))
         try:
             if self._is_live and is_page(kind, opened.status.st_size):
                 form = represent_live(opened, kind, always, self._place)

@@ -101,10 +101,7 @@ AS_IT_IS = Codings()
 def list_folder(
     folder: Folder, names: list[bytes], request: Request, codings: Codings = AS_IT_IS
 ) -> Response:
-    """List the folder that *names* lead to; raises HttpError 404 when it cannot be read.
-
-    Compressed, it is a seventh as long.
-    """
+    """List the folder that *names* lead to; raises HttpError 404 when it cannot be read."""
     try:
         entries = read_entries(folder, folder.path_of(names))
     except OSError as error:

@@ -31,6 +31,8 @@ class Found(NamedTuple):
     """Whether another file of the same folder would come first, were it there."""
     stands_in: bool = False
     """Whether it stands for something that is not there."""
+    folder: bytes | None = None
+    """The path of a folder that would come first, had it an index."""
 
 
 class Listed(NamedTuple):
@@ -52,17 +54,22 @@ class Lookup:
         target = origin_form(request.target)
         names = self._folder.segments(target)
         if not names[-1]:
-            return self._index_of(names[:-1])
+            return self._index_of(names[:-1], target)
         path = self._folder.path_of(names)
         opened = self._open(path)
         if opened is not None:
             return Found(opened)
-        if self._folder.is_folder(path):
+        is_folder = self._folder.is_folder(path)
+        if is_folder and (index := self._open_index(path)) is not None:
+            os.close(index.opened.fd)
             return _to_folder(names, target)
         # A clean URL: without a redirect, which costs a round trip and, in others, the query.
+        # Generators of sites write blog.html beside blog/, which holds the pages below.
         opened = self._open(path + b".html")
         if opened is not None:
-            return Found(opened, is_second_choice=True)
+            return Found(opened, is_second_choice=True, folder=path if is_folder else None)
+        if is_folder:
+            return _to_folder(names, target)
         raise not_found()
 
     def instead(self, request: Request) -> Found | Response | None:
@@ -77,17 +84,28 @@ class Lookup:
             return None
         return Response(404, _NOT_FOUND_FIELDS, FileBody(page.fd, 0, page.status.st_size))
 
-    def _index_of(self, names: list[bytes]) -> Found | Listed:
+    def _index_of(self, names: list[bytes], target: bytes) -> Found | Listed | Response:
         path = self._folder.path_of(names)
         if not self._folder.is_folder(path):
             raise not_found()
+        last = target.partition(b"?")[0].rpartition(b"/")[2]
+        if names and b"%2f" in last.lower():
+            # To a browser that is no slash, and its relative links would begin above the folder.
+            return _to_folder(names, target)
+        index = self._open_index(path)
+        if index is not None:
+            return index
+        if not self._options.listing:
+            raise not_found()
+        return Listed(names)
+
+    def _open_index(self, path: bytes) -> Found | None:
+        """Open the first index file of the folder *path*."""
         for number, index in enumerate(self._index):
             opened = self._open(os.path.join(path, index))
             if opened is not None:
                 return Found(opened, is_second_choice=number > 0)
-        if not self._options.listing:
-            raise not_found()
-        return Listed(names)
+        return None
 
     def _open(self, path: bytes) -> Opened | None:
         try:

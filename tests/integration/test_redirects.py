@@ -270,6 +270,11 @@ def test_a_location_leads_only_to_the_same_path_of_a_host_of_ours(server, path, 
         (b"/./sub", b"/sub/"),
         (b"/%2fsub", b"/sub/"),
         (b"/%73ub", b"/sub/"),
+        # The links of its listing would begin at the top.
+        (b"/sub%2f", b"/sub/"),
+        (b"/sub%2F?x=1", b"/sub/?x=1"),
+        (b"/sub%2f%2e", b"/sub/"),
+        (b"/%2fevil.example%2f", b"/evil.example/"),
         (b"http://localhost/sub?x", b"/sub/?x"),
         (b"/evil.example", b"/evil.example/"),
         (b"//evil.example", b"/evil.example/"),
@@ -289,6 +294,11 @@ def test_a_folder_is_sent_to_its_slash_on_this_host(server, root, target, locati
 
     assert (answer.status, answer.get(b"location")) == (301, location)
     assert answer.get(b"cache-control") == b"no-store"
+
+
+def test_the_top_is_where_it_is_however_it_is_written(server, root):
+    for target in (b"/", b"//", b"/%2f", b"/.%2f", b"/%2e", b"/%2f%2f"):
+        assert (server.get(target).status, server.get(target).get(b"location")) == (200, None)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_what_has_the_very_name_comes_first(server, site, monkeypatch):
     (site / "about").unlink()
     assert server.get("/about").text == "<title>about</title>"
     (site / "about").mkdir()
+    (site / "about" / "index.html").touch()
     assert server.get("/about?x").get(b"location") == b"/about/?x"
 
 
@@ -60,6 +61,30 @@ def test_a_folder_is_not_a_page_of_the_same_name(server, site):
     assert server.get("/sub").get(b"location") == b"/sub/"
     assert server.get("/sub.html").text == "page"
     assert server.get("/about/").status == 404
+
+
+@pytest.mark.parametrize("listing", [True, False])
+def test_a_page_comes_before_a_folder_that_only_holds_what_is_below_it(
+    serve, site, monkeypatch, listing
+):
+    """Next.js and others write blog.html beside blog/."""
+    monkeypatch.setattr("openssl_serve.handlers.files.SETTLED_S", -10.0)
+    (site / "about").mkdir()
+    (site / "about" / "us.html").write_text("us")
+    running = serve(folder=FolderOptions(listing=listing))
+
+    for _ in range(2):
+        assert running.get("/about?x").text == "<title>about</title>"
+    assert running.get("/about/us").text == "us"
+    assert running.get("/about/").status == (200 if listing else 404)
+
+    # Kept or not, the folder's own page is noticed when it comes.
+    (site / "about" / "index.html").write_text("index")
+    assert running.get("/about?x").get(b"location") == b"/about/?x"
+    (site / "about" / "index.html").unlink()
+    assert running.get("/about?x").text == "<title>about</title>"
+    (site / "about.html").unlink()
+    assert running.get("/about?x").get(b"location") == b"/about/?x"
 
 
 @pytest.mark.parametrize("name", [".env.html", "id.key.html"])
