@@ -7,11 +7,17 @@ local certificates, section 2, name the versions.
 from typing import NamedTuple
 
 from openssl_serve.certs.facts import CertificateFacts
+from openssl_serve.certs.meaning import EXPLICIT
 
 APPLE_MAX_DAYS = 825
 """support.apple.com/103769; also for what a local CA issues."""
 
+MIN_RSA_BITS = 2048
+"""CA/Browser Forum, section 6.1.5; at OpenSSL's security level 2, which most systems have."""
+
 _WEB_CURVES = ("EC P-256", "EC P-384", "EC P-521")
+"""Those that clients offer. TLS 1.3 has no signatures with others (RFC 8446 section 4.2.3), or DSA;
+for TLS 1.2, curl and Node.js 20 end the handshake with P-224, secp256k1, Brainpool and DSA."""
 
 
 class ClientVerdict(NamedTuple):
@@ -31,7 +37,7 @@ def client_verdicts(
     special = ""
     if facts.is_self_signed and not facts.is_ca:
         special = ", as a peer: certutil -t CP,,"
-    weak = _weak(facts)
+    weak = weakness(facts) or _useless(facts)
     rules = (
         ("Chrome, Edge", weak or _browser(facts), trust + special),
         ("Firefox", weak or _browser(facts) or _ca_as_leaf(facts, "Firefox"), trust + special),
@@ -46,12 +52,32 @@ def client_verdicts(
     return tuple(ClientVerdict(family, because, how) for family, because, how in rules)
 
 
-def _weak(facts: CertificateFacts) -> str | None:
-    """What is too weak for everybody."""
-    if facts.key.startswith("RSA ") and int(facts.key.removeprefix("RSA ")) < 2048:
-        return f"its key is {facts.key}, and 2048 bits are the least"
+def weakness(facts: CertificateFacts) -> str | None:
+    """What keeps TLS clients from it whomever they trust: its key, or how it was signed."""
+    if fault := fault_of_key(facts.key):
+        return fault
     if facts.signature.endswith(("SHA-1", "MD5")):
         return f"it is signed with {facts.signature}"
+    return None
+
+
+def fault_of_key(key: str) -> str | None:
+    """Why no TLS client accepts a *key*, described as facts do ("RSA 1024"); None if some do."""
+    if key.startswith("RSA ") and int(key.removeprefix("RSA ")) < MIN_RSA_BITS:
+        return f"its key is {key}, and {MIN_RSA_BITS} bits are the least"
+    if key.startswith(("EC ", "DSA")) and key not in (*_WEB_CURVES, EXPLICIT):
+        return f"its key is {key}, which TLS clients do not offer"
+    return None
+
+
+def _useless(facts: CertificateFacts) -> str | None:
+    """What everybody refuses, by RFC 5280."""
+    if not facts.is_for_servers:
+        return f"it is not for servers, but for {', '.join(facts.extensions.extended_key_usage)}"
+    # Section 4.2. Those that clients do know have a name here, and no number.
+    unknown = [name for name in facts.extensions.critical if name[0].isdigit()]
+    if unknown:
+        return f"it has a critical extension that no client knows: {', '.join(unknown)}"
     return None
 
 
@@ -60,7 +86,7 @@ def _no_names(facts: CertificateFacts) -> str | None:
 
 
 def _browser(facts: CertificateFacts) -> str | None:
-    if not facts.key.startswith("RSA") and facts.key not in _WEB_CURVES:
+    if not facts.key.startswith("RSA ") and facts.key not in _WEB_CURVES:
         return f"browsers offer no TLS with {facts.key} keys"
     return _no_names(facts)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openssl_serve.certs.certificate import Certificate
+from openssl_serve.certs.clients import weakness
 from openssl_serve.certs.facts import CertificateFacts, read_chain_file
 from openssl_serve.certs.keys import check_pair, read_key_block
 from openssl_serve.errors import CertificateError, KeyMismatchError
@@ -46,7 +47,7 @@ def load_custom(cert: Path, key: Path, password: Callable[[], str | None] = lamb
         raise KeyMismatchError(
             f"{cert}: the server's certificate comes first, and here it is number {number} "
             f"of {len(chain) + 1}",
-            *error.hints,
+            "put it first; the certificates of its issuers follow",
         ) from error
     warnings = tuple(_warnings(cert, key, facts))
     return Custom(cert, key, facts, None, secret, warnings, chain=tuple(chain))
@@ -68,11 +69,13 @@ def _warnings(cert: Path, key: Path, facts: CertificateFacts) -> list[str]:
         found.append(f"{cert} is not valid before {facts.not_before:%Y-%m-%d}")
     if not facts.names:
         found.append(f"{cert} has no SAN: browsers accept it for no host at all")
-    if "keyCertSign" in facts.extensions.key_usage or (facts.is_ca and not facts.is_self_signed):
+    if facts.is_only_a_ca:
         found.append(f"{cert} is a CA's certificate, not a server's: Firefox will refuse it")
-    usages = facts.extensions.extended_key_usage
-    if usages and not {"serverAuth", "anyExtendedKeyUsage"} & set(usages):
-        found.append(f"{cert} is not for servers, but for {', '.join(usages)}")
+    if not facts.is_for_servers:
+        usages = ", ".join(facts.extensions.extended_key_usage)
+        found.append(f"{cert} is not for servers, but for {usages}")
+    if weak := weakness(facts):
+        found.append(f"{cert}: {weak}")
     if key.stat().st_mode & 0o077:
         found.append(f"{key} can be read by others: chmod 600 {key}")
     return found

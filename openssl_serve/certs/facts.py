@@ -72,6 +72,18 @@ class CertificateFacts(NamedTuple):
         return bool(self.extensions.is_ca)
 
     @property
+    def is_for_servers(self) -> bool:
+        """Whether servers may use it: by its extended key usage, if any (RFC 5280, 4.2.1.12)."""
+        usages = self.extensions.extended_key_usage
+        return not usages or bool({"serverAuth", "anyExtendedKeyUsage"} & set(usages))
+
+    @property
+    def is_only_a_ca(self) -> bool:
+        """Whether it is there to sign others, and not to be shown by a server."""
+        signs = "keyCertSign" in self.extensions.key_usage
+        return signs or (self.is_ca and not self.is_self_signed)
+
+    @property
     def shape(self) -> Shape | None:
         """Which of the shapes that we make this is; None for any other certificate."""
         found = self.extensions

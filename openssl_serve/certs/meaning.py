@@ -8,6 +8,9 @@ from openssl_serve.certs.der import Element
 from openssl_serve.certs.x509 import Extension, algorithm_of, attributes
 from openssl_serve.errors import CertificateError
 
+EXPLICIT = "EC with explicit parameters"
+"""RFC 8422 section 5.1.1 forbids these. Browsers obey; OpenSSL takes those of a known curve."""
+
 
 class Extensions(NamedTuple):
     """The extensions that decide what a certificate can be used for."""
@@ -83,8 +86,7 @@ def describe_curve(algorithm: Element) -> str:
     """The curve in the AlgorithmIdentifier of an EC key."""
     parts = list(der.children(algorithm))
     if len(parts) < 2 or parts[1].tag != der.OID:
-        # No TLS client accepts these (RFC 8422 section 5.1.1).
-        return "EC with explicit parameters"
+        return EXPLICIT
     curve = der.oid(parts[1])
     return f"EC {oids.CURVES.get(curve, curve)}"
 

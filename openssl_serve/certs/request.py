@@ -10,6 +10,7 @@ from pathlib import Path
 
 from openssl_serve.certs import der, pem
 from openssl_serve.certs.authority import Authority
+from openssl_serve.certs.clients import fault_of_key
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.issue import follow, new_serial, work_folder
 from openssl_serve.certs.meaning import describe_key, read_extensions
@@ -77,16 +78,17 @@ def read_request(data: bytes) -> Request:
     if not names:
         raise CertificateError("it names no host")
     hosts = dict.fromkeys(map(parse_host, names))
+    key = describe_key(public_key)
+    if fault := fault_of_key(key):
+        raise CertificateError(fault)
     digest = hashlib.sha256(public_key.encoded).hexdigest()
-    return Request(tuple(hosts), describe_key(public_key), digest, bool(attributes(subject)))
+    return Request(tuple(hosts), key, digest, bool(attributes(subject)))
 
 
 def signing_recipe(request: Request, authority: Authority, days: int) -> Recipe:
     """How to sign *request*, a file in the folder. Raises CertificateError, UsageError."""
     if refusal := authority.refusal(request.hosts):
         raise refusal
-    if request.key.startswith("RSA ") and int(request.key.removeprefix("RSA ")) < 2048:
-        raise CertificateError(f"its key is {request.key}, and 2048 bits are the least")
     profile = CertificateProfile(request.hosts, min(days, authority.days_left()))
     config = render(
         # The certificate gets the request's subject; what counts is whether there is one.

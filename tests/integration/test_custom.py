@@ -183,6 +183,15 @@ def test_what_clients_will_dislike_is_a_warning(tmp_path, key, certificate, word
     assert str(cert) in found.warnings[0]
 
 
+def test_a_key_that_no_client_takes_is_a_warning(tmp_path):
+    secret = ec.generate_private_key(ec.SECP224R1())
+    cert = write(tmp_path / "cert.pem", make(CA_FALSE, SERVER, key=secret))
+
+    found = load_custom(cert, write(tmp_path / "key.pem", secret))
+
+    assert found.warnings == (f"{cert}: its key is EC P-224, which TLS clients do not offer",)
+
+
 def test_our_own_shape_is_no_reason_to_warn(tmp_path, key):
     assert load_custom(write(tmp_path / "cert.pem", ours()), key).warnings == ()
 

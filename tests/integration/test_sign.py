@@ -111,7 +111,8 @@ def test_one_that_openssl_wrote(cli, with_ca, tmp_path):
         ({"email": "me@b.test"}, 4, "something other than hosts"),
         ({"subject": ""}, 4, "it names no host"),
         ({"subject": "Jane Doe"}, 4, 'request.csr: "Jane Doe" is not a host'),
-        ({"key": rsa.generate_private_key(65537, 1024)}, 4, "its key is RSA 1024"),
+        ({"key": rsa.generate_private_key(65537, 1024)}, 4, "request.csr: its key is RSA 1024"),
+        ({"key": ec.generate_private_key(ec.SECP256K1())}, 4, "its key is EC secp256k1"),
     ],
 )
 def test_refusals(cli, with_ca, csr, tmp_path, options, code, part):

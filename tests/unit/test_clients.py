@@ -4,7 +4,8 @@ import pytest
 from certificates import CA_FALSE, CA_TRUE, DAY, NOW, SERVER, make, ours
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from openssl_serve.certs.clients import client_verdicts
 from openssl_serve.certs.facts import facts_of
@@ -15,6 +16,8 @@ CHROME, FIREFOX, APPLE, ANDROID, STRICT, CURL, GO, JAVA, RUSTLS = EVERY = (
     "rustls (uv, deno)",
 )  # fmt: skip
 CA_KEY = ec.generate_private_key(ec.SECP256R1())
+CLIENT_AUTH, ANY = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+CLIENT = x509.ExtendedKeyUsage([CLIENT_AUTH])
 AKI = x509.AuthorityKeyIdentifier(b"1", None, None)
 SKI = x509.SubjectKeyIdentifier(b"1")
 
@@ -68,11 +71,13 @@ GOOD_CA = make(
             GOOD_CA,
             {CHROME, FIREFOX, APPLE, ANDROID},
         ),
-        (
-            leaf(key=ec.generate_private_key(ec.SECP256K1())),
-            None,
-            {CHROME, FIREFOX, APPLE, ANDROID},
-        ),
+        (leaf(key=ec.generate_private_key(ec.SECP256K1())), None, set(EVERY)),
+        (leaf(key=ec.generate_private_key(ec.SECP224R1())), None, set(EVERY)),
+        (leaf(key=dsa.generate_private_key(1024)), None, set(EVERY)),
+        (leaf(key=ec.generate_private_key(ec.SECP521R1())), None, set()),
+        (leaf(CA_FALSE, CLIENT, AKI), None, set(EVERY)),
+        (leaf(CA_FALSE, x509.ExtendedKeyUsage([ANY]), AKI), None, {APPLE}),
+        (leaf(x509.UnrecognizedExtension(CLIENT_AUTH, b"\5\0"), AKI, SERVER), None, set()),
         (leaf(CA_FALSE, AKI), None, {APPLE}),
         (leaf(end=NOW + 824 * DAY), None, {APPLE}),
         (leaf(start=NOW, end=NOW + 824 * DAY), None, set()),
@@ -89,6 +94,27 @@ def test_sha1_is_refused_by_all():
     weak = client_verdicts(found._replace(signature="ECDSA with SHA-1"))
 
     assert all(verdict.because == "it is signed with ECDSA with SHA-1" for verdict in weak)
+
+
+def test_a_critical_extension_that_is_unknown_is_refused_by_all():
+    """RFC 5280 section 4.2; those that clients know are no reason."""
+    found = facts(leaf())
+
+    for name, because in {
+        "1.2.3.4": "it has a critical extension that no client knows: 1.2.3.4",
+        "nameConstraints": None,
+    }.items():
+        extensions = found.extensions._replace(critical=(name,))
+        verdicts = client_verdicts(found._replace(extensions=extensions))
+        assert {verdict.because for verdict in verdicts} == {because}
+
+
+def test_browsers_take_no_key_that_is_for_pss_alone():
+    """Chromium 156 ends the handshake, where curl and Node.js do not."""
+    found = client_verdicts(facts(leaf())._replace(key="RSA-PSS"))
+
+    assert found[0].because == "browsers offer no TLS with RSA-PSS keys"
+    assert found[5].because is None
 
 
 def test_a_leaf_without_a_ca_needs_a_peer_entry():
