@@ -1,17 +1,22 @@
 """What `show`, `verify` and `export` look at: a kept host, a file, or a server that is running."""
 
+import os
 import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from openssl_serve.certs.facts import CertificateFacts, facts_of, read_chain_file
+from openssl_serve.certs.facts import CertificateFacts, facts_of, read_chain_file, read_facts_file
 from openssl_serve.certs.store import Kept, Store
 from openssl_serve.errors import CertificateError, UsageError, reason_of
 from openssl_serve.hosts import Address, Host, parse_address, parse_host, shorten
 from openssl_serve.paths import expand
 
 CONNECT_TIMEOUT_S = 10
+
+_SUFFIXES = (".pem", ".crt", ".cer", ".der", ".p12", ".pfx", ".key")
+"""A name that ends so is a file's, even where there is no such file: none is a top-level domain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,13 @@ def find_subject(text: str, store: Store, ca: Path | None = None) -> Subject:
 
     *ca* is to be trusted instead of what is known. Raises OpensslServeError.
     """
+    if "://" in text:
+        raise UsageError(f'"{shorten(text)}" is a URL', *_without_scheme(text))
+    if ca is not None:
+        # Or openssl would say of the certificate what is wrong with this.
+        read_facts_file(ca)
     path = expand(text)
-    if path.is_file() or "/" in text:
+    if "/" in text or path.suffix in _SUFFIXES or (os.path.lexists(path) and not path.is_dir()):
         return _of_file(text, path.absolute(), ca)
     if _is_address(text):
         return _of_server(text, store, ca)
@@ -87,6 +97,16 @@ def handshake(address: Address, context: ssl.SSLContext) -> ssl.SSLSocket:
         raise CertificateError(f"{address} ended the TLS handshake: {reason_of(error)}") from error
 
 
+def _without_scheme(text: str) -> list[str]:
+    """What to type instead of a URL."""
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname, url.port or 443
+    except ValueError:
+        return []
+    return [f"its server: {Address(host, port)}"] if host else []
+
+
 def _is_address(text: str) -> bool:
     host, colon, port = text.rpartition(":")
     # Not "::1", which is an address without a port.
@@ -107,7 +127,7 @@ def _of_kept(text: str, kept: Kept, ca: Path | None) -> Subject:
 
 def _of_file(text: str, path: Path, ca: Path | None) -> Subject:
     chain = read_chain_file(path)
-    issuer = chain[1] if len(chain) > 1 else None
+    issuer = next((facts for facts in chain[1:] if facts.subject == chain[0].issuer), None)
     if ca is None and chain[0].is_self_signed:
         ca = path
     return Subject(text, chain, path, ca_path=ca, issuer=issuer)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from openssl_serve.certs import pem
-from openssl_serve.certs.clients import client_verdicts
+from openssl_serve.certs.clients import weakness
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.keys import check_pair
 from openssl_serve.certs.subject import Subject, handshake
@@ -27,6 +27,9 @@ ROOT = Path("/")
 """Where openssl runs: a folder that holds no openssl.cnf for it to read."""
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_HOSTS = ("DNS:", "IP Address:")
+"""Entries of a SAN; e-mail addresses, URLs and the like are nothing for a server."""
+
 _DATE = re.compile(r"([A-Z][a-z]{2}) +(\d+) (\d\d):(\d\d):(\d\d) (\d{4}) GMT")
 
 
@@ -77,18 +80,17 @@ def _names(subject: Subject) -> Check:
 
 
 def _strength(facts: CertificateFacts) -> Check:
-    weak = next((v.because for v in client_verdicts(facts) if v.family.startswith("curl")), None)
+    weak = weakness(facts)
     return Check("strength", not weak, weak or f"{facts.key}, {facts.signature}")
 
 
 def _purpose(facts: CertificateFacts) -> Check:
-    found = facts.extensions
-    usages = found.extended_key_usage
-    if "keyCertSign" in found.key_usage or (facts.is_ca and not facts.is_self_signed):
+    usages = ", ".join(facts.extensions.extended_key_usage)
+    if facts.is_only_a_ca:
         return Check("purpose", False, "a CA's certificate, not a server's")
-    if usages and not {"serverAuth", "anyExtendedKeyUsage"} & set(usages):
-        return Check("purpose", False, f"not for servers, but for {', '.join(usages)}")
-    return Check("purpose", True, ", ".join(usages) or "any")
+    if not facts.is_for_servers:
+        return Check("purpose", False, f"not for servers, but for {usages}")
+    return Check("purpose", True, usages or "any")
 
 
 def _reading(facts: CertificateFacts, path: Path, openssl: Openssl) -> Iterator[Check]:
@@ -118,10 +120,10 @@ def _compared(facts: CertificateFacts, text: str) -> Iterator[tuple[str, str, st
     yield "fingerprint", facts.fingerprint, found(r"^sha256 fingerprint=(\S+)")
     yield "start", f"{facts.not_before:%F %T}", _date(found(r"^notBefore=(.+)$"))
     yield "end", f"{facts.not_after:%F %T}", _date(found(r"^notAfter=(.+)$"))
-    names = found(r"Subject Alternative Name:.*\n(.+)$")
-    theirs = {_name(entry) for entry in names.split(", ")} - {"nothing"}
-    ours = {name.upper() for name in facts.names}
-    yield "names", ", ".join(sorted(ours)), ", ".join(sorted(theirs))
+    entries = found(r"Subject Alternative Name:.*\n(.+)$").split(", ")
+    theirs = sorted(_name(entry) for entry in set(entries) if entry.startswith(_HOSTS))
+    ours = sorted({name.upper() for name in facts.names})
+    yield "names", ", ".join(ours) or "nothing", ", ".join(theirs) or "nothing"
     keys = [block for block in pem.blocks(text.encode()) if block.label == "PUBLIC KEY"]
     digest = hashlib.sha256(keys[0].der).hexdigest() if keys else "nothing"
     yield "public key", facts.public_key_sha256, digest
@@ -143,7 +145,7 @@ def _name(entry: str) -> str:
         import ipaddress  # noqa: PLC0415
 
         value = ipaddress.ip_address(value).compressed
-    return value.upper() if value else entry
+    return value.upper()
 
 
 def _chain(subject: Subject, path: Path, openssl: Openssl) -> Check:

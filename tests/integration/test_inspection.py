@@ -1,6 +1,8 @@
 """show and verify: on a host, a file, a server; and when openssl and we do not agree."""
 
+import ipaddress
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -8,6 +10,7 @@ import threading
 import pytest
 from certificates import (  # fmt: skip
     CA_FALSE,
+    CA_TRUE,
     DAY,
     KEY,
     NAMES,
@@ -85,6 +88,9 @@ class TestShow:
         [
             ("b.test", 4, "no certificate is kept for b.test"),
             ("/nowhere/x.pem", 4, "/nowhere/x.pem: no such file"),
+            ("x.pem", 4, "x.pem: no such file"),
+            ("https://localhost:8080/a", 2, '"https://localhost:8080/a" is a URL'),
+            ("https://[::1", 2, "is a URL"),
             ("localhost:99999", 2, "is not a port"),
             ("localhost:0", 2, "port 0"),
             ("a..b", 2, "label 2 is empty"),
@@ -94,6 +100,38 @@ class TestShow:
     def test_refusals(self, cli, home, what, code, part):
         assert part in cli.refused(code, "show", what)
         assert not home.exists()
+
+    def test_a_url_is_a_server(self, cli):
+        for url, place in {
+            "https://a.test/x": "a.test:443",
+            "https://[::1]:8080": "[::1]:8080",
+        }.items():
+            assert f"hint: its server: {place}\n" in cli("show", url).err
+
+    def test_a_fifo_is_not_waited_for(self, cli, tmp_path, monkeypatch):
+        """A name in this folder that exists is a file's, whatever it is."""
+        monkeypatch.chdir(tmp_path)
+        os.mkfifo("pipe")
+        (tmp_path / "a.test").mkdir()
+
+        assert cli.refused(4, "show", "pipe") == f"{tmp_path}/pipe is not a regular file"
+        assert "no certificate is kept for a.test" in cli.refused(4, "show", "a.test")
+
+    def test_the_issuer_is_found_wherever_it_stands(self, cli, tmp_path):
+        """And a leaf that is there twice is not its own."""
+        ca_key = ec.generate_private_key(ec.SECP256R1())
+        ca = make(CA_TRUE, names=(), subject="ca", key=ca_key)
+        aki = x509.AuthorityKeyIdentifier(b"1", None, None)
+        leaf = make(CA_FALSE, SERVER, aki, issuer="ca", signed_by=ca_key)
+        write(tmp_path / "a.pem", leaf, leaf, ca)
+
+        clients = json.loads(cli.good("show", tmp_path / "a.pem", "--json").out)["clients"]
+        strict = next(found for found in clients if "strict" in found["family"])
+
+        assert strict["because"] == "CA cert does not include key usage extension"
+        write(tmp_path / "a.pem", leaf, leaf)
+        clients = json.loads(cli.good("show", tmp_path / "a.pem", "--json").out)["clients"]
+        assert all(found["can_trust"] for found in clients)
 
     def test_a_server_without_tls_and_one_that_is_not_there(self, cli):
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -217,6 +255,27 @@ class TestVerify:
         found = checks(finished)[name]
         assert not found["good"]
         assert says in found["says"]
+
+    def test_names_that_are_no_hosts_are_nothing_to_compare(self, cli, tmp_path):
+        """What a mail server or a company's CA puts beside them."""
+        others = [x509.RFC822Name("a@b.test"), x509.UniformResourceIdentifier("https://c.test/")]
+        san = [*others, x509.DNSName("a.test"), x509.IPAddress(ipaddress.ip_address("::1"))]
+        path = write(tmp_path / "a.pem", make(x509.SubjectAlternativeName(san), names=()))
+        only = write(tmp_path / "b.pem", make(x509.SubjectAlternativeName(others), names=()))
+
+        assert checks(cli("verify", path, "--json"))["reading"]["good"]
+        assert checks(cli("verify", only, "--json"))["reading"]["good"]
+
+    @pytest.mark.parametrize("content", [None, b"", b"hello"])
+    def test_a_ca_that_cannot_be_read(self, cli, kept, served, tmp_path, content):
+        path = tmp_path / "ca.pem"
+        if content is not None:
+            path.write_bytes(content)
+
+        port = served(kept, kept.with_suffix(".key"))
+
+        for what in ("a.test", f"localhost:{port}"):
+            assert str(path) in cli.refused(4, "verify", what, "--ca", path)
 
     def test_a_signature_that_is_none(self, cli, kept):
         """Even in a self-signed certificate, which is trusted without it."""
