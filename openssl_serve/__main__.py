@@ -3,18 +3,26 @@
 import gc
 import os
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """Run the command line and leave with its exit code."""
+    from openssl_serve.cli import interrupts  # noqa: PLC0415  as all that is needed only here
+
+    interrupts.end_at_once()
     open_standard_streams()
     # No module is garbage. Looking for some while they are imported takes 10 ms of a start. It is
     # switched on again where a command begins.
     gc.disable()
     from openssl_serve.cli.app import run  # noqa: PLC0415  it may want the streams
 
-    leave(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    interrupts.end_at_once()
+    leave(code)
 
 
 def open_standard_streams() -> None:
@@ -31,7 +39,7 @@ def open_standard_streams() -> None:
     sys.stderr = sys.stderr or open(2, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
 
 
-def leave(code: int) -> NoReturn:
+def leave(code: int) -> "NoReturn":
     """End the process with *code*, or 1 if that is 0 and what was printed cannot be written.
 
     At once: Python would first take apart all that was imported, 20 ms for what the system does

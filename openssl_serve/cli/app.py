@@ -6,7 +6,7 @@ How the commands are put together for the parser is in program.py, which not eve
 import gc
 import os
 
-from openssl_serve.cli import render
+from openssl_serve.cli import interrupts, render
 from openssl_serve.cli.commands import SERVING, bare_cert, complete
 from openssl_serve.errors import AppError, OpensslServeError, UsageError, reason_of
 
@@ -71,6 +71,9 @@ def _parse_and_run(arguments: list[str]) -> int:
         # `path HOST --cert` takes no value.
         words = bare_cert(words)
     app = make_app(rooms)
+    if rooms[0] not in SERVING:
+        # Those have the server to import, and say for themselves when they begin.
+        interrupts.raise_again()
     if not gc.isenabled():
         # It was off for the imports. To look at what they brought again and again would take time
         # from every server.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from openssl_serve.cli import folder_options as folder
+from openssl_serve.cli import interrupts, render
 from openssl_serve.cli import proxy_options as proxy
-from openssl_serve.cli import render
 from openssl_serve.cli import response_options as response
 from openssl_serve.cli import wsgi_options as wsgi
 from openssl_serve.cli.address_options import (
@@ -190,6 +190,7 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
     from openssl_serve.server.lan import any_address, lan_hosts  # noqa: PLC0415
     from openssl_serve.targets import parse_target  # noqa: PLC0415
 
+    interrupts.raise_again()
     content: Target = instead.content if instead else parse_target(target)
     routes, reloading = proxy.routes(route), None
     if reload:

@@ -1,6 +1,7 @@
 """How the process begins and ends."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,62 @@ def test_a_full_disk_is_said_in_one_line(words):
 
     assert finished.returncode == 1
     assert finished.stderr == "openssl-serve: error: standard output: no space left on device\n"
+
+
+INTERRUPTED = """
+import os, signal, sys, openssl_serve.__main__ as main
+
+wanted = sys.argv[1]
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == wanted:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["openssl-serve", *sys.argv[2:]]
+main.main()
+"""
+
+
+def interrupted_at(module, *words, **options):
+    """Run the command *words*, with a Ctrl-C just before *module* is imported."""
+    return subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module, *words], capture_output=True, text=True,
+        check=False, timeout=30, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("openssl_serve.cli.app", ["list"]),
+        ("typer", ["list"]),
+        ("openssl_serve.cli.certificates", ["list"]),
+        ("ssl", ["--port", "0"]),
+        ("openssl_serve.server.lan", ["run", "--port", "0", "true"]),
+    ],
+)
+def test_ctrl_c_while_it_starts_ends_it_without_a_word(module, words, tmp_path):
+    finished = interrupted_at(module, *words, cwd=tmp_path)
+
+    assert (finished.returncode, finished.stdout, finished.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_ctrl_c_that_is_ignored_stays_so(home):
+    """As a shell has it for what a script starts in the background."""
+    with_it_ignored = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+
+    finished = interrupted_at("typer", "list", **with_it_ignored)
+
+    assert (finished.returncode, finished.stdout) == (0, "")
+    assert finished.stderr.startswith("nothing is kept")
+
+
+def test_ctrl_c_in_a_command_can_be_tidied_up_after(home):
+    finished = interrupted_at("openssl_serve.certs.store", "list")
+
+    assert (finished.returncode, finished.stdout, finished.stderr) == (130, "", "")
 
 
 def test_the_collector_looks_at_nothing_that_was_imported():
