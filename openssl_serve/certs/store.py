@@ -66,6 +66,10 @@ class Store:
         """Where they are."""
         return self._folder.path
 
+    def paths(self, host: Host) -> tuple[Path, Path]:
+        """Where the certificate and the key of *host* are, or would be."""
+        return self._pairs.paths(host.slug)
+
     def ensure(self, profile: CertificateProfile, *, openssl: "Openssl | None" = None) -> Kept:
         """A good pair for *profile*: the kept one, or one made now.
 

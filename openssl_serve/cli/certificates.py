@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openssl_serve.cli import inspection, render
-from openssl_serve.cli.files import write_new
+from openssl_serve.cli.files import check_out, write_new
 from openssl_serve.cli.options import choice, option
-from openssl_serve.errors import UsageError
+from openssl_serve.errors import UsageError, typed
 from openssl_serve.hosts import Host, parse_host
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     if days is not None and days < 1:
         raise UsageError(f"a certificate cannot be valid for {days} days")
     permitted = tuple(map(parse_host, permit or ()))
-    if out is not None and not out.is_dir():
-        raise UsageError(f"--out {out} is not a folder", f"make it: mkdir {out}")
     store, tool = inspection.open_store(), Openssl(openssl)
+    if out is not None:
+        _check_copies(out, store.paths(profile.hosts[0]), overwrite=force)
     if explain:
         from openssl_serve.certs.explain import explain as script  # noqa: PLC0415
 
@@ -112,7 +112,7 @@ def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
         else:
             kept = store.ensure(profile, openssl=tool)
     _tell(kept)
-    paths = [kept.cert_path, kept.key_path]
+    paths = kept.cert_path, kept.key_path
     for found in _copy(paths, out, overwrite=force) if out else paths:
         render.result(str(found))
 
@@ -266,11 +266,17 @@ def _progress(key_type: "KeyType | None") -> AbstractContextManager[None]:
     return render.progress(f"making an {key_type.description} key")
 
 
-def _copy(paths: list[Path], folder: Path, *, overwrite: bool) -> list[Path]:
-    """Copy a certificate and its key to *folder*, where neither may be unless *overwrite*."""
+def _check_copies(folder: Path, paths: tuple[Path, Path], *, overwrite: bool) -> None:
+    """Refuse to copy to *folder* what cannot be copied there, before anything is made."""
+    if not folder.is_dir():
+        raise UsageError(f"--out {folder} is not a folder", typed("mkdir", "-p", folder))
+    for path in paths:
+        check_out(folder / path.name, "--force overwrites it", overwrite=overwrite)
+
+
+def _copy(paths: tuple[Path, Path], folder: Path, *, overwrite: bool) -> list[Path]:
+    """Copy a certificate and its key to *folder*."""
     targets = [folder / found.name for found in paths]
-    if not overwrite and (there := [target for target in targets if target.exists()]):
-        raise UsageError(f"{there[0]} exists already", "--force overwrites it")
     for found, target, mode in zip(paths, targets, (0o644, 0o600), strict=True):
         write_new(target, found.read_bytes(), mode, overwrite=overwrite)
     return targets

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from openssl_serve.cli import inspection, render
-from openssl_serve.cli.files import read_secret, write_new
+from openssl_serve.cli.files import check_out, read_secret, write_new
 from openssl_serve.cli.options import choice
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import parse_address, parse_host
@@ -61,8 +61,8 @@ def export(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
 
     wanted = choice(Form, form, "--format")
     site = Site(port, http_port, str(parse_address(upstream, "--upstream")))
-    if out is not None and out.exists() and not force:
-        raise UsageError(f"--out {out} exists already", "--force overwrites it")
+    if out is not None:
+        check_out(out, "--force overwrites it", overwrite=force)
     kept, tool = inspection.open_store().get(parse_host(host)), Openssl(openssl)
     if explain:
         if wanted.needs_openssl:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from openssl_serve.errors import UsageError, reason_of
+from openssl_serve.errors import UsageError, reason_of, typed
 from openssl_serve.hosts import shorten
 
 
@@ -19,14 +19,38 @@ def read_secret(path: Path, option: str, *hints: str) -> str:
         raise UsageError(f"{option} {shorten(str(path))}: {reason}", *hints) from error
 
 
+def check_out(target: Path, *hints: str, overwrite: bool = False) -> None:
+    """Refuse a place for --out before anything is made: one that is taken, or is nowhere.
+
+    Raises UsageError, with *hints* for a file that is there.
+    """
+    shown, folder = f"--out {target}", target.parent
+    if not folder.is_dir():
+        raise UsageError(f"{shown}: there is no folder {folder}", typed("mkdir", "-p", folder))
+    if os.path.lexists(target):
+        if not target.is_file():
+            # A device, the end of a pipe: to replace it would be no use to anybody.
+            what = "a folder" if target.is_dir() else "not a regular file"
+            raise UsageError(f"{shown} is {what}", "leave out --out for stdout, or name a file")
+        if not overwrite:
+            raise UsageError(f"{shown} exists already", *hints)
+
+
 def write_new(target: Path, data: bytes, mode: int, *, overwrite: bool) -> None:
-    """Write a file that is *mode* from its first moment, whatever the umask."""
-    if overwrite:
-        target.unlink(missing_ok=True)
+    """Write a file that is *mode* from its first moment, whatever the umask; whole or not at all.
+
+    Raises UsageError; what was there is then as before.
+    """
+    written = target.with_name(f".{os.urandom(8).hex()}.tmp") if overwrite else target
     try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode & 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(data)
+        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode & 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, mode)
+                file.write(data)
+            written.rename(target)
+        except BaseException:
+            written.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise UsageError(f"{target}: cannot be written: {reason_of(error)}") from error

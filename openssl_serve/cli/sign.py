@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from openssl_serve.cli import inspection, render
-from openssl_serve.cli.files import write_new
+from openssl_serve.cli.files import check_out, write_new
 from openssl_serve.cli.options import option
-from openssl_serve.errors import CertificateError, UsageError
+from openssl_serve.errors import CertificateError
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +38,8 @@ def sign(
     authority = store.find_authority()
     if authority is None:
         raise CertificateError("there is no local CA", "make one: openssl-serve generate --ca")
-    if out is not None and out.exists():
-        raise UsageError(f"--out {out} exists already", "name another file, or remove it")
+    if out is not None:
+        check_out(out, "name another file, or remove it")
     data, wanted = read_request_file(request)
     if explain:
         script = signing_recipe(wanted, authority, days).as_script(str(tool.path))

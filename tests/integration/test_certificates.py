@@ -134,6 +134,9 @@ class TestGenerate:
         assert (out / "a_test.key").read_bytes() == (home / "a_test.key").read_bytes()
         assert (out / "a_test.key").stat().st_mode & 0o777 == 0o600
         assert "exists already" in cli.refused(2, "generate", "a.test", "--out", out)
+        (out / "b_test.key").touch()
+        assert "b_test.key exists already" in cli.refused(2, "generate", "b.test", "--out", out)
+        assert not (home / "b_test.crt").exists()
         cli.good("generate", "a.test", "--out", out, "--force")
 
     @pytest.mark.parametrize(

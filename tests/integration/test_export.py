@@ -550,7 +550,7 @@ class TestRefusals:
             (["a.test", "--format", "nginx", "--upstream", "x"], 2, "--upstream"),
             (["a.test", "--format", "nginx", "--upstream", "a;b:1"], 2, "--upstream"),
             (["a.test", "--format", "nginx", "--port", "0"], 2, "0"),
-            (["a.test", "--out", "/nowhere/x"], 2, "/nowhere/x: cannot be written: no such file"),
+            (["a.test", "--out", "/nowhere/x"], 2, "/nowhere/x: there is no folder /nowhere"),
         ],
     )
     def test_each_in_one_line(self, cli, home, words, code, part):
