@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from openssl_serve.certs.authority import Authority
     from openssl_serve.certs.store import Store
     from openssl_serve.openssl.binary import Openssl
-    from openssl_serve.trust.stores import Finding, Outcome, TrustStore
+    from openssl_serve.trust.outcomes import Outcome
+    from openssl_serve.trust.stores import Finding, TrustStore
     from openssl_serve.trust.target import Target
 
 
@@ -90,7 +91,8 @@ def trust(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
 
 def _check(data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]", *, json: bool) -> None:
     from openssl_serve.cli import trust_text as words  # noqa: PLC0415
-    from openssl_serve.trust.stores import Outcome, State  # noqa: PLC0415
+    from openssl_serve.trust.outcomes import Outcome  # noqa: PLC0415
+    from openssl_serve.trust.stores import State  # noqa: PLC0415
 
     authority = data.find_authority()
     with _target(data, authority, tool) as target:
@@ -105,7 +107,8 @@ def _check(data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]", *, js
 
 def _plan(data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]") -> None:
     from openssl_serve.cli import trust_text as words  # noqa: PLC0415
-    from openssl_serve.trust.stores import Command, State, planned  # noqa: PLC0415
+    from openssl_serve.trust.outcomes import planned  # noqa: PLC0415
+    from openssl_serve.trust.stores import Command, State  # noqa: PLC0415
 
     authority = data.find_authority()
     with _target(data, authority, tool) as target:
@@ -116,7 +119,8 @@ def _plan(data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]") -> Non
 
         made = "" if authority else ", made if there is none: openssl-serve generate --ca"
         render.result(f"# the local CA: {target.cert_path}{made}")
-        if not words.show_plan([planned(each, commands_of) for each in stores], "trusted already"):
+        plan = [planned(each, commands_of, follows=each.follows_installing) for each in stores]
+        if not words.show_plan(plan, "trusted already"):
             raise typer.Exit(EXIT_UNTRUSTED)
 
 
@@ -158,16 +162,18 @@ def _authority(data: "Store", tool: "Openssl", *, constrain: bool) -> "Authority
 
 def _install(store: "TrustStore", before: "Finding", target: "Target") -> "Outcome":
     """Install unless it is there; what goes wrong is told, and the next store is tried."""
-    from openssl_serve.trust.stores import Outcome, State  # noqa: PLC0415
+    from openssl_serve.trust.outcomes import Outcome  # noqa: PLC0415
+    from openssl_serve.trust.stores import State  # noqa: PLC0415
 
-    if store.follows_system and before.state is not State.TRUSTED:
+    if store.follows_installing and before.state is not State.TRUSTED:
         # The system's store may have come to trust it just now.
         before = store.check(target)
     if before.state is State.TRUSTED:
         return Outcome(store, before)
     try:
         if obstacle := store.obstacle:
-            return Outcome(store, before._replace(says=obstacle), store.installing(target))
+            left = before._replace(says=obstacle)
+            return Outcome(store, left, store.installing(target), store.follows_installing)
         with render.progress(f"installing in {store}"):
             store.install(target)
         render.note(f"installed in {store}")
@@ -175,7 +181,7 @@ def _install(store: "TrustStore", before: "Finding", target: "Target") -> "Outco
     except OpensslServeError as error:
         render.error(str(error), *error.hints)
         after = store.check(target)
-        return Outcome(store, after._replace(says=str(error)))
+        return Outcome(store, after._replace(says=store.reason_of(error)))
 
 
 def _reissue(data: "Store", authority: "Authority", tool: "Openssl") -> None:

@@ -7,7 +7,8 @@ from openssl_serve.certs.authority import Authority
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.cli import certificates_text, render
 from openssl_serve.cli.tables import table
-from openssl_serve.trust.stores import Command, Outcome, State, find_program, left_to_run
+from openssl_serve.trust.outcomes import Outcome, left_to_run
+from openssl_serve.trust.stores import Command, State, find_program
 
 _COLOURS = {
     State.TRUSTED: "green",
@@ -75,8 +76,8 @@ def show_plan(plan: Sequence[Outcome], without: str) -> bool:
         store = each.store
         if each.finding.state is State.UNKNOWN:
             good = False
-            render.result(f"# {each.finding.says}")
-            render.error(each.finding.says, *each.hints)
+            render.result(f"# {store}: {each.finding.says}")
+            render.error(f"{store}: {each.finding.says}", *each.hints)
         elif each in left:
             render.result(f"# {store}")
             for command in each.commands:

@@ -13,7 +13,8 @@ from openssl_serve.errors import OpensslServeError, TrustStoreError, UsageError
 from openssl_serve.hosts import shorten
 
 if TYPE_CHECKING:
-    from openssl_serve.trust.stores import Outcome, TrustStore
+    from openssl_serve.trust.outcomes import Outcome
+    from openssl_serve.trust.stores import TrustStore
     from openssl_serve.trust.target import Unwanted
 
 
@@ -35,12 +36,16 @@ def untrust(
     """Take out exactly the certificates of the CA; its files stay."""
     from openssl_serve.cli import trust_text as words  # noqa: PLC0415 - not for --help
     from openssl_serve.trust import machine  # noqa: PLC0415
-    from openssl_serve.trust.stores import State, planned  # noqa: PLC0415
+    from openssl_serve.trust.outcomes import planned  # noqa: PLC0415
+    from openssl_serve.trust.stores import State  # noqa: PLC0415
 
     target = _unwanted(fingerprint)
     stores = machine.find_stores(kinds(store))
     if dry_run:
-        plan = [planned(each, lambda each: each.uninstalling(target)) for each in stores]
+        plan = [
+            planned(each, lambda store: store.uninstalling(target), follows=each.follows_removing)
+            for each in stores
+        ]
         if not words.show_plan(plan, "it is not there"):
             raise typer.Exit(EXIT_UNTRUSTED)
         return
@@ -56,18 +61,20 @@ def untrust(
 
 def _uninstall(store: "TrustStore", target: "Unwanted") -> "Outcome":
     """Take it out if it is there; what goes wrong is told, and the next store is tried."""
-    from openssl_serve.trust.stores import Finding, Outcome, State  # noqa: PLC0415
+    from openssl_serve.trust.outcomes import Outcome  # noqa: PLC0415
+    from openssl_serve.trust.stores import Finding, State  # noqa: PLC0415
 
     absent = Finding(State.ABSENT, "")
     try:
         commands = store.uninstalling(target)
         if commands and store.obstacle:
-            return Outcome(store, absent._replace(says=store.obstacle), commands)
+            left = absent._replace(says=store.obstacle)
+            return Outcome(store, left, commands, store.follows_removing)
         with render.progress(f"removing from {store}"):
             was_there = store.uninstall(target)
     except OpensslServeError as error:
         render.error(str(error), *error.hints)
-        return Outcome(store, Finding(State.UNKNOWN, str(error)))
+        return Outcome(store, Finding(State.UNKNOWN, store.reason_of(error)))
     render.note(f"removed from {store}" if was_there else f"not in {store}")
     return Outcome(store, absent, changed=was_there)
 

@@ -41,13 +41,16 @@ _USERS_HOMES = (".sdkman/candidates/java/*", ".jdks/*", ".asdf/installs/java/*")
 # Starts in a third of the time, and with words that can be parsed.
 _QUICK = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-J-Duser.language=en")
 
-_FOLLOWING = (
-    "/etc/ssl/certs/java/cacerts",  # Debian, Ubuntu (ca-certificates-java)
+_ADDED_TO = ("/etc/ssl/certs/java/cacerts",)
+"""What Debian's tool puts the system's CAs into (ca-certificates-java), and takes none out of:
+with --fresh it tells its hooks what is there, and not what has gone."""
+
+_MADE_ANEW = (
     "/etc/pki/ca-trust/extracted/java/cacerts",  # Fedora, RHEL
     "/etc/ca-certificates/extracted/java-cacerts.jks",  # Arch Linux
     "/var/lib/ca-certificates/java-cacerts",  # openSUSE
 )
-"""Those that the system's tool makes of the system's store, for all Javas of the distribution."""
+"""What the system's tool makes of the system's store, for all Javas of the distribution."""
 
 _ALIAS = re.compile(r"^Alias name: (.*)$", re.MULTILINE)
 
@@ -61,7 +64,9 @@ class JavaStore(TrustStore):
         super().__init__(home.name, keystore)
         self.keytool = keytool
         """The program, which belongs to that Java."""
-        self.follows_system = os.path.realpath(keystore) in _FOLLOWING
+        real = os.path.realpath(keystore)
+        self.follows_removing = real in _MADE_ANEW
+        self.follows_installing = self.follows_removing or real in _ADDED_TO
 
     @property
     def obstacle(self) -> str | None:

@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,12 @@ from openssl_serve import tools
 from openssl_serve.certs import pem
 from openssl_serve.certs.facts import CertificateFacts, facts_of
 from openssl_serve.certs.profile import ORGANIZATION
-from openssl_serve.errors import CertificateError, TrustStoreError, reason_of
+from openssl_serve.errors import (
+    CertificateError,
+    OpensslServeError,
+    TrustStoreError,
+    reason_of,
+)
 from openssl_serve.hosts import shorten
 from openssl_serve.trust.target import Target, Unwanted
 
@@ -75,25 +80,16 @@ class Entry(NamedTuple):
 Command = tuple[str, ...]
 
 
-class Outcome(NamedTuple):
-    """What became of one store, or would; `commands` are those left to be run."""
-
-    store: "TrustStore"
-    finding: Finding
-    commands: Sequence[Command] = ()
-    changed: bool = False
-    hints: tuple[str, ...] = ()
-    """What to do when it could not be looked into."""
-
-
 class TrustStore(ABC):
     """One store in one place. `str()` is what people call it, and where it is."""
 
     kind: Kind
     timeout_s: float = TIMEOUT_S
     """For each program that is run."""
-    follows_system = False
-    """Whether the system's tool puts into it what is in the system's store, and takes it out."""
+    follows_installing = False
+    """Whether the system's tool puts into it what it puts into the system's store."""
+    follows_removing = False
+    """Whether that takes out of it what it takes out of the system's store."""
 
     def __init__(self, name: str, place: Path) -> None:
         self.name = name
@@ -142,7 +138,7 @@ class TrustStore(ABC):
                 return Finding(State.ABSENT, "it is not there", others)
             trusted, says = self.judge(target)
         except TrustStoreError as error:
-            return Finding(State.UNKNOWN, str(error), others)
+            return Finding(State.UNKNOWN, self.reason_of(error), others)
         return Finding(State.TRUSTED if trusted else State.REFUSED, says, others)
 
     def install(self, target: Target) -> None:
@@ -165,7 +161,7 @@ class TrustStore(ABC):
         self._run(self.installing(target))
         found = self.check(target)
         if found.state is not State.TRUSTED:
-            raise TrustStoreError(f"{self} does not trust it: {found.says}")
+            raise TrustStoreError(f"{self}: it is not trusted: {found.says}")
 
     def uninstall(self, target: Unwanted) -> bool:
         """Take *target* out, and look that it is; whether it was there. Raises TrustStoreError."""
@@ -183,6 +179,10 @@ class TrustStore(ABC):
     def if_it_stays(self) -> str | None:
         """What to try when it is still there after it was taken out."""
         return None
+
+    def reason_of(self, error: OpensslServeError) -> str:
+        """What *error* says, for a place where this store is named already."""
+        return str(error).removeprefix(f"{self}: ")
 
     def _run(self, commands: Iterable[Command]) -> None:
         for command in commands:
@@ -209,22 +209,6 @@ class TrustStore(ABC):
             f"{shorten(said[-1], 200)}",
             f"to see more, run it yourself: {shlex.join(command)}",
         )
-
-
-def planned(store: TrustStore, commands_of: Callable[[TrustStore], Sequence[Command]]) -> Outcome:
-    """What would be run for *store*; its state is UNKNOWN when that cannot be told."""
-    try:
-        return Outcome(store, Finding(State.ABSENT, ""), commands_of(store))
-    except TrustStoreError as error:
-        return Outcome(store, Finding(State.UNKNOWN, str(error)), hints=error.hints)
-
-
-def left_to_run(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Those with commands that have to be run; what follows the system's store needs none then."""
-    left = [each for each in outcomes if each.commands]
-    if any(each.store.kind is Kind.SYSTEM for each in left):
-        left = [each for each in left if not each.store.follows_system]
-    return left
 
 
 def find_program(name: str) -> str | None:

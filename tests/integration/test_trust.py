@@ -262,7 +262,7 @@ class TestWithoutRights:
 
 @pytest.mark.skipif(not shutil.which("keytool"), reason="no keytool")
 class TestJavaThatFollowsTheSystem:
-    """As Debian's, whose store update-ca-certificates makes of the system's by a hook of Java's."""
+    """As Debian's, into which update-ca-certificates puts what is new by a hook of Java's."""
 
     @pytest.fixture(autouse=True)
     def java(self, users_home, tmp_path, monkeypatch):
@@ -272,11 +272,19 @@ class TestJavaThatFollowsTheSystem:
         (path / "bin").mkdir()
         (path / "bin/keytool").symlink_to(os.path.realpath(str(shutil.which("keytool"))))
         monkeypatch.setenv("JAVA_HOME", str(path))
-        monkeypatch.setattr(java, "_FOLLOWING", (str(keystore),))
+        monkeypatch.setattr(java, "_ADDED_TO", (str(keystore),))
+        keytool = [
+            path / "bin/keytool",
+            *java._QUICK,
+            "-keystore",
+            keystore,
+            "-storepass",
+            "changeit",
+        ]
         hook = tmp_path / "etc/hooks/jks"
         # It is told what is new and what has gone, by a sign before each file.
         hook.write_text(f"""#!/bin/sh
-            keytool='{path}/bin/keytool -keystore {keystore} -storepass changeit'
+            keytool='{" ".join(map(str, keytool))}'
             while read -r line; do
                 file=${{line#?}}
                 alias=debian:$(basename "$file")
@@ -286,7 +294,6 @@ class TestJavaThatFollowsTheSystem:
                 esac
             done""")
         hook.chmod(0o755)
-        keytool = [path / "bin/keytool", "-keystore", keystore, "-storepass", "changeit"]
         cert = tmp_path / "etc/certs/somebody.crt"
         subprocess.run(
             [*keytool, "-importcert", "-noprompt", "-file", cert], check=True, capture_output=True
@@ -297,27 +304,47 @@ class TestJavaThatFollowsTheSystem:
         done = subprocess.run(self.list, check=True, capture_output=True, text=True)
         return done.stdout.count("openssl-serve")
 
-    def test_is_not_told_twice(self, cli):
-        kinds = ("--store", "system", "--store", "java")
+    KINDS = ("--store", "system", "--store", "java")
 
-        cli.good("trust", *kinds)
+    def test_is_not_told_twice(self, cli):
+        cli.good("trust", *self.KINDS)
 
         assert self.ours() == 1
-        lines = cli.good("untrust", "--dry-run", *kinds).lines
-        assert not any("keytool" in line for line in lines)
-        assert any("follows the system" in line for line in lines)
-        cli.good("untrust", *kinds)
+        cli.good("untrust", *self.KINDS)
         assert self.ours() == 0
 
-    def test_is_left_to_the_systems_tool_by_who_has_no_rights(self, cli, monkeypatch):
+    def test_what_is_pasted_is_the_systems_tool_and_keytool_where_that_forgets(
+        self, cli, monkeypatch
+    ):
         monkeypatch.setattr(SystemStore, "obstacle", "/etc is not writable")
         monkeypatch.setattr(JavaStore, "obstacle", "/etc/ssl is not writable")
 
-        finished = cli("trust", "--store", "system", "--store", "java")
+        def paste(*words):
+            finished = cli(*words, *self.KINDS)
+            assert finished.code == 5
+            lines = [line[2:] for line in finished.err.splitlines() if line.startswith("  ")]
+            script = "\n".join(
+                line.removeprefix("sudo ")
+                for line in lines
+                if not line.startswith(("|", "openssl-serve"))
+            )
+            subprocess.run(["sh", "-e", "-c", script], check=True, capture_output=True, timeout=40)
+            return script
 
-        assert finished.code == 5
-        assert "update-ca-certificates" in finished.err
-        assert "keytool -" not in finished.err
+        assert "keytool" not in paste("trust")
+        assert self.ours() == 1
+        # With --fresh, the hook is not told what has gone.
+        assert "keytool" in paste("untrust")
+        assert self.ours() == 0
+
+    def test_where_it_is_made_anew_nothing_is_left_to_keytool(self, cli, monkeypatch):
+        monkeypatch.setattr(java, "_MADE_ANEW", java._ADDED_TO)
+        cli.good("trust", *self.KINDS)
+
+        lines = cli.good("untrust", "--dry-run", *self.KINDS).lines
+
+        assert not any("keytool" in line for line in lines)
+        assert any(line.endswith(": follows the system") for line in lines)
 
 
 class TestUnderSudo:
