@@ -40,6 +40,8 @@ class Access(NamedTuple):
     status: int
     length: int
     seconds: float
+    cut: bool = False
+    """Whether there was more to send: its client has gone, or the content has."""
 
 
 _COLOURS = {
@@ -136,14 +138,15 @@ class AccessLog:
         self._lines.append(
             f"{self._now} {access.client or 'unix'} {scheme} {access.method.decode()} "
             f"{access.target.decode('latin-1')} {on}{access.status}{off} {access.length} B "
-            f"{access.seconds * 1000:.1f} ms\n"
+            f"{'cut off ' if access.cut else ''}{access.seconds * 1000:.1f} ms\n"
         )
 
     def _common(self, access: Access) -> None:
         """Log as Apache's mod_log_config does by default, for tools that read that."""
+        target = access.target.decode("latin-1").replace("\\", "\\\\").replace('"', '\\"')
         self._lines.append(
             f"{access.client or '-'} - - [{self._now}] "
-            f'"{access.method.decode()} {access.target.decode("latin-1")} HTTP/{access.version}" '
+            f'"{access.method.decode()} {target} HTTP/{access.version}" '
             f"{access.status} {access.length or '-'}\n"
         )
 

@@ -326,6 +326,7 @@ class Connection(Participant):
         except WOULD_BLOCK:
             sent = 0
         except OSError:
+            self._outgoing = Outgoing(data)
             self.close()
             return
         if sent == len(data):
@@ -569,6 +570,7 @@ class Connection(Participant):
         self.state = State.CLOSED
         self._server.forget(self)
         if self._outgoing is not None:
+            self._log_cut(self._outgoing)
             if self._outgoing.is_cut and self._transport.is_plain:
                 # Without TLS and chunks nothing but a reset tells the client that this is no end.
                 self._transport.reset()
@@ -582,6 +584,22 @@ class Connection(Participant):
         # Bound methods of this object, kept in it, would leave it to the cycle collector.
         self.on_ready = _nothing
         self._transport.close()
+
+    def _log_cut(self, outgoing: Outgoing) -> None:
+        """Log a request whose response is not sent to its end, with what was."""
+        request, peer, (status, length) = self._request, self.peer, self._status
+        if request is None:
+            return
+        sent = (length or outgoing.streamed) - outgoing.unsent
+        self._server.log.access(
+            Access(
+                peer.client, peer.secure, request.method, request.target, request.version,
+                status, max(0, sent),
+                self._server.clock() - self._began,
+                # What has no length may well have been over, as a stream of events.
+                cut=length > 0,
+            )
+        )  # fmt: skip
 
 
 def _nothing() -> None:

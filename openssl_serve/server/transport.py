@@ -237,6 +237,11 @@ class Outgoing:
         return self._body.taken if isinstance(self._body, StreamBody) else 0
 
     @property
+    def unsent(self) -> int:
+        """Bytes that are there and have not gone out; of the content, once the head has."""
+        return len(self._bytes) + (self._body.left if self._body is not None else 0)
+
+    @property
     def is_endless(self) -> bool:
         """Whether nobody should wait for the end of this."""
         return isinstance(self._body, StreamBody) and self._body.endless

@@ -443,6 +443,30 @@ def test_a_file_that_shrinks_while_it_is_sent_ends_short(serve, root, large, tls
     assert running.get("/a.txt").status == 200
 
 
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("end", ["client", "file", "server"])
+def test_a_response_that_is_cut_off_is_logged_with_what_was_sent(serve, root, large, tls, end):
+    """As a browser does with a video when somebody jumps ahead: it was asked for all the same."""
+    running = serve(plain_http=api.PlainHttp.SERVE)
+
+    with slow_client(running, tls=tls) as client:
+        client.send(request("/large.bin"))
+        eventually(lambda: State.WRITING in states(running))
+        assert "large.bin" not in running.log
+        if end == "file":
+            os.truncate(root / "large.bin", 1000)
+            with contextlib.suppress(ssl.SSLError):
+                client.rest()
+        elif end == "server":
+            running.stop()
+    eventually(lambda: "large.bin" in running.log)
+
+    line = re.search(r" GET /large\.bin 200 (\d+) B cut off [\d.]+ ms\n", running.log)
+    assert line is not None
+    assert 0 < int(line[1]) < LARGE
+    assert running.log.count("large.bin") == 1
+
+
 def test_a_file_that_grows_while_it_is_sent_ends_where_it_was_promised_to(serve, root, large):
     running = serve(plain_http=api.PlainHttp.SERVE)
 

@@ -59,7 +59,7 @@ def test_a_request_is_one_object():
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", record.pop("time"))
     assert record == {
         "client": "192.0.2.1", "secure": True, "method": "GET", "target": "/a?b=%20",
-        "version": "1.1", "status": 200, "length": 1234, "seconds": 0.00123,
+        "version": "1.1", "status": 200, "length": 1234, "seconds": 0.00123, "cut": False,
     }  # fmt: skip
 
 
@@ -78,6 +78,20 @@ def test_the_common_format_is_apaches():
 
     stamp = r"\[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
     assert re.fullmatch(rf'192\.0\.2\.1 - - {stamp} "GET /a\?b=%20 HTTP/1\.1" 200 1234\n', text)
+
+
+def test_what_was_cut_off_is_said_to_be():
+    (text,) = logged(LogFormat.TEXT, lambda log: log.access(LINE._replace(cut=True)))
+
+    assert text.endswith(" 200 1234 B cut off 1.2 ms\n")
+
+
+def test_no_target_ends_the_quotes_that_it_stands_in():
+    """As Apache writes it; or a target could say what the status was."""
+    access = LINE._replace(target=b'/a"?\\"b')
+    (text,) = logged(LogFormat.COMMON, lambda log: log.access(access))
+
+    assert r' "GET /a\"?\\\"b HTTP/1.1" 200 ' in text
 
 
 def test_no_request_is_logged_when_none_are_wanted():
