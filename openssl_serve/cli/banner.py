@@ -1,6 +1,7 @@
 """What `serve` says when it begins: the URLs that really answer, and what the certificate is."""
 
 import socket
+import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from openssl_serve.api import Certificate
 from openssl_serve.certs.store import Kept
 from openssl_serve.cli import render
+from openssl_serve.cli.layout import hanging
 from openssl_serve.hosts import Address, Host, hosts_among
 from openssl_serve.server.lan import mdns_name
 from openssl_serve.server.polyglot import PolyglotServer
@@ -71,8 +73,7 @@ class Banner:
             if host == mdns_name(socket.gethostname()):
                 # For the others on the network, whom it leads here; this machine need not know.
                 continue
-            line = f'"{addresses[0].host} {host}"'
-            lines.append(f"  {host} does not lead here yet: put the line {line} into /etc/hosts")
+            lines.append(hanging(" ", how_to_lead(host, addresses), sys.stderr))
         if self._qr:
             lines += _invite(addresses, self._certificates[0])
         self._write([*lines, "Ctrl-C ends it"])
@@ -137,6 +138,18 @@ def _what_to_do(certificate: Certificate, verdict: str) -> str:
     return f"{warning}; compare the fingerprint before you go on"
 
 
+def how_to_lead(host: Host, addresses: Sequence[Address]) -> str:
+    """Say what makes *host*, which is no name to this machine, lead to one of *addresses*."""
+    bound, port = addresses[0]
+    here = "127.0.0.1" if bound in ("::", "0.0.0.0") else bound
+    line = f'put the line "{here} {host}" into /etc/hosts'
+    # RFC 6761 section 6.3: these know it without asking; Safari and most programs ask.
+    if host.value.endswith(".localhost") and here in ("127.0.0.1", "::1"):
+        url = f"https://{host.in_url}:{port}/"
+        return f"{url} is found by Chrome, Firefox and curl; for all others {line}"
+    return f"{host} does not lead here yet: {line}"
+
+
 def _invite(addresses: Sequence[Address], certificate: Certificate) -> list[str]:
     """Say how a phone gets here; the code in one piece, with no line of the log in it."""
     from openssl_serve.cli import qr  # noqa: PLC0415  seldom wanted
@@ -147,7 +160,7 @@ def _invite(addresses: Sequence[Address], certificate: Certificate) -> list[str]
 
 
 def _line(word: str, text: str) -> str:
-    return f"  {render.style(f'{word:<12}', 'blue')} {text}"
+    return hanging(f"  {render.style(f'{word:<12}', 'blue')}", text, sys.stderr)
 
 
 def split_by_answer(

@@ -4,6 +4,7 @@ The keys of the JSON are stable: they are only ever added to, and `schema` count
 """
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from openssl_serve.certs.store import Kept
 from openssl_serve.certs.subject import Subject
 from openssl_serve.certs.verify import Check
 from openssl_serve.cli import render
+from openssl_serve.cli.layout import hanging
 from openssl_serve.cli.render import paint
 from openssl_serve.cli.tables import table
 from openssl_serve.hosts import shorten
@@ -111,13 +113,13 @@ def show_subject(subject: Subject, clients: Iterable[ClientVerdict]) -> None:
         for v in clients
     ]
     render.result("can it be trusted by")
-    table(rows, indent="  ", header=False)
+    table(rows, indent="  ", header=False, wrap=True)
 
 
 def show_check(check: Check) -> None:
     """Print one check, as soon as it is done."""
     verdict = paint("ok  ", "green") if check.good else paint("FAIL", "red")
-    render.result(f"{verdict} {check.name:<10} {shorten(check.says, 400)}")
+    render.result(hanging(f"{verdict} {check.name:<10}", shorten(check.says, 400), sys.stdout))
     if check.command:
         render.result(paint(f"     {'':<10} $ {check.command}", "bright_black"))
 
@@ -125,7 +127,7 @@ def show_check(check: Check) -> None:
 def show_finding(name: str, good: bool | None, says: str) -> None:
     """Print one thing that doctor looked at."""
     word = {True: paint("ok  ", "green"), False: paint("BAD ", "red"), None: "    "}[good]
-    render.result(f"{word} {name:<10} {shorten(says, 400)}")
+    render.result(hanging(f"{word} {name:<10}", shorten(says, 400), sys.stdout))
 
 
 def show_list(pairs: Sequence[Kept]) -> None:
@@ -170,7 +172,7 @@ def _files(subject: Subject) -> list[tuple[str, str]]:
 
 def _definitions(lines: Iterable[tuple[str, str]]) -> None:
     for word, text in lines:
-        render.result(f"{word:<10} {shorten(text, 2000)}")
+        render.result(hanging(f"{word:<10}", shorten(text, 2000), sys.stdout))
 
 
 def _days(facts: CertificateFacts, now: datetime) -> str:

@@ -1,10 +1,12 @@
 """The words and the JSON of what clients have answered to `doctor`."""
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from openssl_serve.cli import render
+from openssl_serve.cli.layout import hanging
 from openssl_serve.cli.render import paint
 from openssl_serve.clients.asking import Verdict
 from openssl_serve.clients.client import Trust
@@ -31,9 +33,10 @@ def show_clients(answers: Sequence[Answer]) -> None:
         which = ", ".join(filter(None, (account.version, client.program)))
         says = "; ".join(_says(verdict))
         line = f"{which}: {says}" if says else which
-        render.result(f"{words[verdict.trust]} {client.name:<{width}} {shorten(line, 400)}")
+        head = f"{words[verdict.trust]} {client.name:<{width}}"
+        render.result(hanging(head, shorten(line, 400), sys.stdout))
     for line, names in remedies(answers).items():
-        render.result(f"     {'to mend':<{width}} {', '.join(names)}")
+        render.result(hanging(f"     {'to mend':<{width}}", ", ".join(names), sys.stdout))
         render.result(paint(f"     {'':<{width}} $ {shorten(line, 400)}", "bright_black"))
 
 

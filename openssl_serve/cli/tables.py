@@ -1,12 +1,12 @@
 """Tables on stdout: in columns where they fit, and read from top to bottom where they do not."""
 
-import re
 import shutil
 import sys
-import unicodedata
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from openssl_serve.cli import render
+from openssl_serve.cli.layout import PAINTED, width_of, wrapped
 from openssl_serve.hosts import shorten
 
 MIN_WIDTH = 12
@@ -14,14 +14,14 @@ MIN_WIDTH = 12
 
 _GAP = 2
 
-_PAINTED = re.compile(r"(\x1b\[[0-9]+m)([^\x1b]*)(\x1b\[0m)")
-"""What `render.paint` makes; no other escape code gets through."""
 
-
-def table(rows: Sequence[Sequence[str]], indent: str = "", *, header: bool = True) -> None:
+def table(
+    rows: Sequence[Sequence[str]], indent: str = "", *, header: bool = True, wrap: bool = False
+) -> None:
     """Print *rows*, the first of which names the columns if *header*.
 
-    On a terminal no row is wider than it: the widest columns give way, and where that is not
+    On a terminal no row is wider than it: the widest columns give way, their cells cut in the
+    middle, or with *wrap*, for cells that are sentences, in several lines. Where that is not
     enough, each cell has a line of its own and its column's name. Into a pipe nothing is cut.
     """
     rows = [[_safe(cell) for cell in row] for row in rows]
@@ -37,37 +37,23 @@ def table(rows: Sequence[Sequence[str]], indent: str = "", *, header: bool = Tru
             return
         widths = narrow
     for row in rows:
-        cells = [_fit(cell, width) for cell, width in zip(row, widths, strict=True)]
-        render.result((indent + (" " * _GAP).join(cells)).rstrip())
-
-
-def width_of(text: str) -> int:
-    """How many columns of a terminal *text* takes, without its colours.
-
-    >>> width_of("abc"), width_of("日本"), width_of("e" + chr(0x301))
-    (3, 4, 1)
-    """
-    text = _PAINTED.sub(r"\2", text)
-    if text.isascii():
-        return len(text)
-    return sum(map(_columns_of, text))
-
-
-def _columns_of(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    # UAX 11: wide and fullwidth take two cells in every terminal.
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+        lines = [
+            wrapped(cell, width) if wrap else [cell]
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        for line in zip_longest(*lines, fillvalue=""):
+            cells = [_fit(cell, width) for cell, width in zip(line, widths, strict=True)]
+            render.result((indent + (" " * _GAP).join(cells)).rstrip())
 
 
 def _safe(cell: str) -> str:
     """*cell* in one line, with no control character but the colours of its own."""
-    return cell if _PAINTED.fullmatch(cell) else shorten(cell, most=10_000)
+    return cell if PAINTED.fullmatch(cell) else shorten(cell, most=10_000)
 
 
 def _least(column: Sequence[str]) -> int:
     """To how many columns it can be cut; what has colours is short, and left whole."""
-    whole = max((width_of(cell) for cell in column if _PAINTED.fullmatch(cell)), default=0)
+    whole = max((width_of(cell) for cell in column if PAINTED.fullmatch(cell)), default=0)
     return max(whole, min(MIN_WIDTH, max(map(width_of, column))))
 
 

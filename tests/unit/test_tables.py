@@ -6,7 +6,8 @@ import pytest
 from terminals import terminal
 
 from openssl_serve.cli import render
-from openssl_serve.cli.tables import table, width_of
+from openssl_serve.cli.layout import width_of
+from openssl_serve.cli.tables import table
 
 ROWS = [
     ("HOST", "OTHER NAMES", "DAYS LEFT"),
@@ -46,6 +47,19 @@ def test_the_widest_column_gives_way(printed):
         "my.dev.local  localhost,….0.1, ::1  396",
         "a.test                              7 due",
     ]
+
+
+def test_sentences_are_broken_and_not_cut(printed):
+    rows = [("yes", "Safari", "trust its CA, then flip the trust switch"), ("no", "rustls", "")]
+
+    assert printed(rows, 40, indent="  ", header=False, wrap=True).splitlines() == [
+        "  yes  Safari  trust its CA, then flip",
+        "               the trust switch",
+        "  no   rustls",
+    ]
+    assert printed([("WHY",), (f"/{'a' * 30} is not writable",)], 20, wrap=True).splitlines() == [
+        "WHY", "/aaaaaaaaa…aaaaaaaaa", "is not writable",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("columns", range(37, 60))
