@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from openssl_serve.certs.constraints import is_within, with_loopback
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
-from openssl_serve.certs.pairs import Pairs
+from openssl_serve.certs.pairs import Pairs, check_readable
 from openssl_serve.certs.profile import ORGANIZATION, AuthorityProfile, KeyType, Shape
 from openssl_serve.errors import CertificateError, StoreError
 from openssl_serve.hosts import Host, Subtree, parse_subtree
@@ -47,9 +47,10 @@ class Authority(NamedTuple):
 
     def refusal(self, hosts: Iterable[Host]) -> CertificateError | None:
         """Why it cannot issue for *hosts*; None when it can."""
-        if not self.key_path.exists():
+        if not os.access(self.key_path, os.R_OK):
+            what = "may not be read" if os.path.lexists(self.key_path) else "is missing"
             return CertificateError(
-                f"{self.key_path}: the key of the local CA is missing, so it issues nothing",
+                f"{self.key_path}: the key of the local CA {what}, so it issues nothing",
                 "without it: openssl-serve generate --self-signed HOST",
             )
         if self.days_left() < 1:
@@ -78,9 +79,11 @@ class Authority(NamedTuple):
 def find(pairs: Pairs) -> Authority | None:
     """The local CA among *pairs*; None when there is none.
 
-    Raises CertificateError when there is something else in its place.
+    Raises CertificateError when there is something else in its place, StoreError when nobody
+    may know.
     """
     cert, key = pairs.paths(STEM)
+    check_readable(cert)
     if not cert.exists():
         return None
     facts = read_facts_file(cert)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from openssl_serve.certs import pem, sites
 from openssl_serve.certs.anchor import anchor_of
 from openssl_serve.certs.issue import follow, work_folder
+from openssl_serve.certs.pairs import check_readable
+from openssl_serve.certs.pem_files import read_file
 from openssl_serve.certs.sites import Site
 from openssl_serve.certs.store import Kept
 from openssl_serve.errors import CertificateError
@@ -86,6 +88,8 @@ def recipe(kept: Kept, form: Form) -> Recipe:
 
 def _by_openssl(kept: Kept, wanted: Export, openssl: Openssl) -> Exported:
     steps = recipe(kept, wanted.form)
+    if wanted.form.needs_password:
+        check_readable(kept.key_path)
     with work_folder() as folder:
         # The folder is ours alone; a command line is not.
         (folder / commands.PASSWORD).write_text(wanted.password + "\n", "utf-8")
@@ -95,15 +99,15 @@ def _by_openssl(kept: Kept, wanted: Export, openssl: Openssl) -> Exported:
 
 
 def _pem(kept: Kept, _: Export) -> Exported:
-    return Exported(kept.cert_path.read_bytes())
+    return Exported(read_file(kept.cert_path))
 
 
 def _der(kept: Kept, _: Export) -> Exported:
-    return Exported(pem.blocks(kept.cert_path.read_bytes())[0].der, binary=True)
+    return Exported(pem.blocks(read_file(kept.cert_path))[0].der, binary=True)
 
 
 def _combined(kept: Kept, _: Export) -> Exported:
-    return Exported(kept.cert_path.read_bytes() + kept.key_path.read_bytes(), secret=True)
+    return Exported(read_file(kept.cert_path) + read_file(kept.key_path), secret=True)
 
 
 def _mobileconfig(kept: Kept, _: Export) -> Exported:
@@ -148,7 +152,7 @@ def _secret(cert: Path, key: Path, ca: Path | None, name: str, namespace: str = 
         lines.append(f"  namespace: {namespace}")
     lines.append("data:")
     files = {"tls.crt": cert, "tls.key": key} | ({"ca.crt": ca} if ca else {})
-    lines += [f"  {n}: {base64.b64encode(p.read_bytes()).decode()}" for n, p in files.items()]
+    lines += [f"  {n}: {base64.b64encode(read_file(p)).decode()}" for n, p in files.items()]
     return "\n".join([*lines, ""]).encode()
 
 

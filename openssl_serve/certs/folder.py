@@ -147,7 +147,10 @@ class Folder:
         try:
             yield
         except OSError as error:
-            path = error.filename or self.path
+            path = Path(str(error.filename or self.path))
+            if any(map(_is_leftover, path.parts)):
+                # Of which only we know the name.
+                path = self.path
             why = reason_of(error)
             hint = "use another folder: OPENSSL_SERVE_HOME=/path/to/folder"
             if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from openssl_serve.certs.authority import Authority, was_issued_here
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.keys import check_pair
+from openssl_serve.certs.pairs import check_readable
 from openssl_serve.certs.profile import CertificateProfile, KeyType, Shape
-from openssl_serve.errors import CertificateError, InvalidHostError, StoreError
+from openssl_serve.errors import CertificateError, InvalidHostError
 from openssl_serve.hosts import parse_host
 
 
@@ -41,9 +42,7 @@ def judge(
     if len(present) == 1:
         lacks = "key" if present == (cert,) else "certificate"
         return Verdict(f"{present[0]} had no {lacks} beside it", unusable=present)
-    for path in present:
-        if path.exists() and not os.access(path, os.R_OK):
-            raise StoreError(f"{path}: permission denied", f"look at it: ls -l {path}")
+    check_readable(*present)
     try:
         facts = read_facts_file(cert)
         check_pair(cert, key)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from openssl_serve.certs.folder import Folder
+from openssl_serve.errors import StoreError, typed
 
 CERTIFICATE_SUFFIX, KEY_SUFFIX = ".crt", ".key"
 
@@ -68,6 +69,23 @@ class Pairs:
         for path in there:
             path.unlink()
         return there
+
+
+def check_readable(*paths: Path) -> None:
+    """Refuse files that are there and may not be read: nobody knows what is in them.
+
+    Raises StoreError.
+    """
+    for path in paths:
+        try:
+            path.stat()
+            may = os.access(path, os.R_OK)
+        except OSError as error:
+            may = not isinstance(error, PermissionError)
+        if not may:
+            raise StoreError(
+                f"{path}: permission denied", f"look at it: {typed('ls', '-ld', path)}"
+            )
 
 
 def keep_private(key: Path) -> None:

@@ -17,7 +17,7 @@ from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.folder import Folder
 from openssl_serve.certs.judgement import Verdict, is_ours, judge, renewed, wanted_shape
-from openssl_serve.certs.pairs import Pairs, keep_private
+from openssl_serve.certs.pairs import Pairs, check_readable, keep_private
 from openssl_serve.certs.profile import MAX_DAYS, CertificateProfile, KeyType, Shape
 from openssl_serve.errors import (
     CertificateError,
@@ -145,6 +145,7 @@ class Store:
         paths = self._pairs.paths(host.slug)
         if not any(map(os.path.lexists, paths)):
             return
+        check_readable(*paths)
         again = f"make it again: openssl-serve generate {host}"
         for path in paths:
             if not path.exists():

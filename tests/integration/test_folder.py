@@ -239,8 +239,12 @@ def test_somebody_elses_folder(public):
     put(folder, a="1")
     folder.path.chmod(0o755)
 
-    with pytest.raises(StoreError, match="permission denied"):
+    (folder.path / ".lock").chmod(0o666)
+
+    with pytest.raises(StoreError) as caught:
         in_child(lambda: put(folder, a="2"), user=NOBODY)
+
+    assert str(caught.value) == f"{folder.path}: cannot be written: permission denied"
 
     assert contents(folder) == {"a": "1"}
 

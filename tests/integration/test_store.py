@@ -2,6 +2,7 @@ import datetime as dt
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from certificates import (
@@ -26,9 +27,11 @@ from fast_openssl import FastOpenssl
 from processes import NOBODY, in_child
 from stubs import stub
 
+from openssl_serve.certs.export import Export, Form, export
 from openssl_serve.certs.profile import KeyType
 from openssl_serve.certs.store import Store
 from openssl_serve.errors import (
+    CertificateError,
     OpensslError,
     OpensslNotFoundError,
     OpensslUnusableError,
@@ -74,6 +77,7 @@ def test_a_start_with_a_good_pair_is_light(store):
     store.ensure(profile("a.test"), openssl=FAST)
     code = f"""
 import sys
+from functools import partial
 before = set(sys.modules)
 started = []
 sys.addaudithook(lambda event, args: event in (
@@ -381,6 +385,34 @@ class TestReadOnly:
 
         with pytest.raises(StoreError, match=r"a_test\.key: permission denied"):
             in_child(lambda: closed.ensure(profile("a.test"), openssl=FAST), user=NOBODY)
+
+    @pytest.mark.parametrize("name", ["a_test.crt", ""])
+    def test_what_may_not_be_read_is_said_and_not_taken_for_absent(self, closed, name):
+        """An empty name is the folder itself."""
+        (closed.folder / name).chmod(0)
+
+        for call in (closed.get, closed.renew):
+            with pytest.raises(StoreError, match=f"{closed.folder}.*: permission denied") as caught:
+                in_child(partial(call, parse_host("a.test")), user=NOBODY)
+            assert caught.value.hints[0].startswith("look at it: ls -ld /")
+
+    @pytest.mark.parametrize("form", [Form.COMBINED, Form.K8S_SECRET, Form.PKCS12])
+    def test_a_key_that_cannot_be_read_is_not_exported(self, closed, form):
+        kept = closed.get(parse_host("a.test"))
+        kept.key_path.chmod(0)
+
+        with pytest.raises(CertificateError, match=f"{kept.key_path}: permission denied"):
+            in_child(partial(export, kept, Export(form, "x"), Openssl()), user=NOBODY)
+
+    def test_a_key_of_the_ca_that_cannot_be_read_issues_nothing(self, closed):
+        authority = closed.ensure_authority(openssl=FAST)
+        closed.folder.chmod(0o755)
+
+        def refusal():
+            return authority.refusal([parse_host("b.test")])
+
+        assert refusal() is None
+        assert "key of the local CA may not be read" in str(in_child(refusal, user=NOBODY))
 
 
 def test_a_key_that_others_could_read_is_closed(store):
