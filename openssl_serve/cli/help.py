@@ -96,7 +96,7 @@ EXAMPLES = {
         Example('eval "$(openssl-serve env)"', "Have the programs of this shell trust it."),
     ),
     "completion": (
-        Example("source <(openssl-serve completion bash)", "Complete words in this shell."),
+        Example('eval "$(openssl-serve completion bash)"', "Complete words in this shell."),
     ),
 }  # fmt: skip
 """By the command."""
