@@ -36,8 +36,9 @@ CONFIGURATION = """
 Every option that has an environment variable can be set in a file too: openssl-serve.toml in the
 current folder, the table [tool.openssl-serve] of its pyproject.toml, or what --config names. The
 name there is that of the option without its hyphens in front; tables like [generate] are for single
-commands. The command line wins over the environment, that over the file. openssl-serve config
-shows what holds and where it comes from.
+commands. The command line wins over the environment, that over the file: a switch that is set there
+is taken back by its opposite, --no-spa, or --listing for --no-listing. openssl-serve config shows
+what holds and where it comes from.
 """
 
 VARIABLES = (

@@ -21,6 +21,12 @@ def outranks(ctx: typer.Context, name: str, *others: str) -> bool:
     return all(rank > SOURCES.index(source_of(ctx, other)) for other in others)
 
 
+def outranked(ctx: typer.Context, name: str, *others: str) -> bool:
+    """Whether one of *others* was set by a later word in `SOURCES` than the parameter *name*."""
+    rank = SOURCES.index(source_of(ctx, name))
+    return any(rank < SOURCES.index(source_of(ctx, other)) for other in others)
+
+
 def listening_address(
     values: tuple[str, str | None, str | None], sources: dict[str, str]
 ) -> Address:

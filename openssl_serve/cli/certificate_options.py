@@ -22,12 +22,16 @@ class Pair(NamedTuple):
     key: Path
 
 
-def wanted_pairs(certs: list[str], keys: list[Path]) -> list[Pair]:
+def wanted_pairs(certs: list[str], keys: list[Path], *, outranked: bool = False) -> list[Pair]:
     """Return the custom pairs that were asked for; none when one is to be generated.
 
-    `--cert=false` counts as not given, as in code-server. Raises UsageError for half a pair.
+    `--cert=false` counts as not given, as in code-server; so do *keys* beside it that are
+    *outranked*, those of a file for a bare --cert on the command line. Raises UsageError for half
+    a pair.
     """
     given = [cert for cert in certs if cert and cert != "false"]
+    if outranked and not given:
+        return []
     if len(given) < len(keys):
         key = shorten(str(keys[len(given)]))
         raise UsageError("--cert is missing", f"name the certificate of {key}: --cert PATH")

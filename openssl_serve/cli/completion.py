@@ -113,6 +113,10 @@ def suggest(words: list[str], incomplete: str) -> Answer:
             answer = _values(ctx, _option_named(command, option), value)
             return Answer([(f"{option}={word}", text) for word, text in answer.words], answer.kind)
         options = _items(command.shell_complete(ctx, incomplete))
+        if incomplete in ("-", "--"):
+            # Half of all words would be what is the case anyway.
+            opposites = {name for param in command.params for name in param.secondary_opts}
+            options = [(name, text) for name, text in options if name not in opposites]
         if not words and "--version".startswith(incomplete):
             options.append(("--version", "Show the versions, and leave."))
         return Answer(options)

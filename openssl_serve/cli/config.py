@@ -184,12 +184,15 @@ def read_config(named: str | None) -> Config:
     return Config(path, False, keys)
 
 
-def config_option() -> Any:
-    """Return the option --config, for a command that has other options with variables."""
+def config_option(command: Any) -> Any:
+    """Return the option --config for *command*, which has other options with variables."""
+    # The opposites of switches are in no list: one word of them has to do.
+    has_spa = any(param.name == "spa" for param in command.params)
+    more = "; --no-spa takes its spa back, and so on" if has_spa else ""
     return TyperOption(
         param_decls=["--config"],
         metavar="FILE",
-        help=f"Options from this TOML file.  [default: {FILE_NAME} here, or pyproject.toml]",
+        help=f"Options from this TOML file{more}.  [default: {FILE_NAME} here, or pyproject.toml]",
         envvar=VARIABLE,
         # Before all others: it has their values.
         is_eager=True,

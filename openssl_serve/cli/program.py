@@ -36,7 +36,7 @@ class Program(TyperGroup):
         super().__init__(**attributes)
         for command in self.commands.values():
             if config.options_of(command):
-                command.params.append(config.config_option())
+                command.params.append(config.config_option(command))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; an error names the file or the variable that it came from."""

@@ -16,6 +16,7 @@ from openssl_serve.cli import wsgi_options as wsgi
 from openssl_serve.cli.address_options import (
     file_mode,
     listening_address,
+    outranked,
     outranks,
     source_of,
 )
@@ -180,7 +181,9 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
         (bind_addr, host, port),
         {name: source_of(ctx, name) for name in ("bind_addr", "host", "port")},
     )
-    pairs = wanted_pairs(cert or [], cert_key or [])
+    if outranked(ctx, "socket", "bind_addr", "host", "port", *(["lan"] if lan else [])):
+        socket = None
+    pairs = wanted_pairs(cert or [], cert_key or [], outranked=outranked(ctx, "cert_key", "cert"))
     password_file = cert_key_password_file
     if not 1 <= workers <= MAX_WORKERS:
         raise UsageError(f"--workers {workers}: from 1 to {MAX_WORKERS} make sense")

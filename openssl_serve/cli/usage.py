@@ -49,7 +49,8 @@ def _meant_option(complaint: Any, ctx: Any) -> list[str]:
     wrong = getattr(complaint, "option_name", None)
     if wrong is None or not hasattr(complaint, "possibilities") or ctx is None:
         return []
-    known = [name for param in ctx.command.get_params(ctx) for name in param.opts]
+    params = ctx.command.get_params(ctx)
+    known = [name for each in params for name in (*each.opts, *each.secondary_opts)]
     return [f"did you mean {near}?" for near in get_close_matches(wrong, known, 1, ALIKE)]
 
 

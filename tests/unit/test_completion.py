@@ -80,6 +80,9 @@ def test_all_commands_with_their_help():
         (["--live"], ["--live-reload"], "none"),
         (["site", "--live"], ["--live-reload"], "none"),
         (["--live-reload", "--live"], [], "none"),
+        (["--no-l"], ["--no-lan", "--no-listing", "--no-live-reload"], "none"),
+        (["--listi"], ["--listing"], "none"),
+        (["--no-lan", "zzz"], [], "dirs"),
         (["--vers"], ["--version"], "none"),
         (["show", "--vers"], [], "none"),
         (["generate", "--", "--fo"], [], "none"),
@@ -100,6 +103,14 @@ def test_what_can_follow(home, line, found, kind):
 
     assert sorted(word for word, _ in answer.words) == found
     assert answer.kind == kind
+
+
+@pytest.mark.parametrize("incomplete", ["-", "--"])
+def test_what_takes_a_switch_back_is_no_noise(home, incomplete):
+    found = {word for word, _ in suggest([], incomplete).words}
+
+    assert {"--spa", "--no-listing"} <= found
+    assert not {"--no-spa", "--listing"} & found
 
 
 def test_a_repeated_option_can_follow_itself():

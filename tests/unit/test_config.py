@@ -6,6 +6,7 @@ import os
 import pytest
 
 from openssl_serve.cli import config
+from openssl_serve.cli.commands import SERVING
 from openssl_serve.cli.config_file import FILE_NAME, find_file
 from openssl_serve.cli.program import commands_named
 from openssl_serve.handlers.folder import SECRET_NAME
@@ -106,6 +107,22 @@ class TestPrecedence:
         assert options()["port"]["value"] == "1"
         assert options("--config", FILE_NAME)["port"]["value"] == "2"
 
+    @pytest.mark.parametrize("command", ["serve", "run", "generate", "trust"])
+    def test_command_line_over_all_for_every_switch(self, command):
+        (found,) = commands_named([command])
+        switches = [
+            each for each in config.options_of(found).values() if getattr(each, "is_flag", False)
+        ]
+        assert bool(switches) == (command in SERVING)
+        for switch in switches:
+            (said,), (opposite,) = switch.opts[:1], switch.secondary_opts
+            for word, value in ((said, True), (opposite, False)):
+                context = found.make_context(
+                    command, [word, *(["x"] if command == "run" else [])],
+                    default_map={switch.name: not value},
+                )  # fmt: skip
+                assert context.params[switch.name] is value
+
     def test_no_file_at_all(self, options):
         assert options("--config", os.devnull)["port"]["origin"] == "default"
 
@@ -126,6 +143,32 @@ class TestPrecedence:
             monkeypatch.setenv(f"OPENSSL_SERVE_{name}", value)
 
         assert f"192.0.2.1:{port}" in cli.refused(6, "serve", "--host", "192.0.2.1", *words)
+
+    @pytest.mark.parametrize(
+        ("words", "place"),
+        [
+            ([], "absent/s"),
+            (["--lan"], "192.0.2.1:2"),
+            (["--port", "4"], "192.0.2.1:4"),
+            (["--no-lan"], "absent/s"),
+            (["--socket", "none/t", "--port", "4"], "none/t"),
+        ],
+    )
+    def test_an_address_on_the_command_line_takes_a_socket_back(
+        self, here, cli, monkeypatch, words, place
+    ):
+        write(here, 'socket = "absent/s"\nport = 2\nhost = "192.0.2.1"\nlan = false')
+        monkeypatch.setattr("openssl_serve.server.lan.any_address", lambda: "192.0.2.1")
+
+        assert f"cannot listen on {place}" in cli.refused(6, "serve", *words)
+
+    @pytest.mark.parametrize("word", ["--cert", "--cert=false"])
+    def test_a_pair_is_taken_back_as_a_whole(self, here, cli, word):
+        write(here, 'cert = "a.crt"\ncert-key = "a.key"')
+
+        assert "a.crt: no such file" in cli.refused(4, "serve")
+        assert "openssl req" in cli.good("serve", "--explain", word).out
+        assert cli.refused(2, "serve", word, "--cert-key", "b.key") == "--cert is missing"
 
 
 class TestProjectFile:

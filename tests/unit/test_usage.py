@@ -24,6 +24,8 @@ def here(tmp_path, monkeypatch):
         ("--port", "--port needs a value"),
         ("serve -p", "-p needs a value"),
         ("--lan=1", "--lan takes no value"),
+        ("--no-lan=1", "--no-lan takes no value"),
+        ("--no-port", "there is no option --no-port"),
         (". b c", "too many words: b c"),
         ("list a", "too many words: a"),
         ("--workers x", '--workers "x" is no number'),
