@@ -5,11 +5,12 @@ command line's parser ranks them (`default_map`), so that every option behaves a
 set in the environment can be set in a file, under the same name.
 """
 
+import functools
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import typer
 from typer.core import TyperOption
@@ -40,6 +41,9 @@ ORIGINS = {
 }
 """The names that the command line's parser has for where a value comes from, and ours."""
 
+Serving: TypeAlias = Callable[[], Iterable[Any]]
+"""Imports the commands that serve: program.py, which is above this module, has them all."""
+
 _CONTEXT = f"{__name__}.context"
 _CONFIG = f"{__name__}.config"
 
@@ -52,11 +56,11 @@ class Config(NamedTuple):
     """Whether the user named it, and it was not just lying there."""
     keys: Mapping[str, Any] = {}
 
-    def values_for(self, command: Any) -> dict[str, Any]:
+    def values_for(self, command: Any, serving: Serving) -> dict[str, Any]:
         """Return the values of parameters of *command*, by their names in Python.
 
-        Raises UsageError for a key that is no option of it, and a value that its option cannot
-        have; the tables of other commands are theirs.
+        Raises UsageError for a key that is not an option of it, and a value that its option cannot
+        have; the tables of other commands are theirs, and so is what only another of *serving* has.
         """
         tables = self.tables
         known = options_of(command)
@@ -66,8 +70,10 @@ class Config(NamedTuple):
                 continue
             if key in known and (command.name in SERVING or key in COMMON):
                 found[known[key].name] = self._converted(key, known[key], value)
-            elif command.name in SERVING and key not in (other := _options_of_all(SERVING)):
-                raise self._unknown(key, [*other, *_command_names()])
+            elif command.name in SERVING:
+                theirs = [name for each in serving() for name in options_of(each)]
+                if key not in theirs:
+                    raise self._unknown(key, [*theirs, *_command_names()])
         for key, value in tables.get(command.name, {}).items():
             if key not in known:
                 raise self._unknown(key, known, f"[{command.name}] ")
@@ -169,13 +175,6 @@ def _command_names() -> list[str]:
     return [command for commands in ROOMS.values() for command in commands]
 
 
-def _options_of_all(names: Iterable[str]) -> list[str]:
-    """Return the options of the commands *names*: imports them, to find out what is meant."""
-    from openssl_serve.cli.program import commands_named  # noqa: PLC0415  imports this module
-
-    return [key for command in commands_named(names) for key in options_of(command)]
-
-
 def read_config(named: str | None) -> Config:
     """Read the file *named*, else the one in the current folder, if any; raises UsageError."""
     if named:
@@ -184,7 +183,7 @@ def read_config(named: str | None) -> Config:
     return Config(path, False, keys)
 
 
-def config_option(command: Any) -> Any:
+def config_option(command: Any, serving: Serving) -> Any:
     """Return the option --config for *command*, which has other options with variables."""
     # The opposites of switches are in no list: one word of them has to do.
     has_spa = any(param.name == "spa" for param in command.params)
@@ -197,16 +196,16 @@ def config_option(command: Any) -> Any:
         # Before all others: it has their values.
         is_eager=True,
         expose_value=False,
-        callback=_apply,
+        callback=functools.partial(_apply, serving),
     )
 
 
-def _apply(ctx: typer.Context, _: Any, named: str | None) -> None:
+def _apply(serving: Serving, ctx: typer.Context, _: Any, named: str | None) -> None:
     ctx.meta[_CONTEXT] = ctx
     if ctx.resilient_parsing:
         return
     config = read_config(named)
-    ctx.default_map = config.values_for(ctx.command)
+    ctx.default_map = config.values_for(ctx.command, serving)
     ctx.meta[_CONFIG] = config
     if config.keys and ctx.command.name in SERVING:
         render.note(f"options from {config.path}")

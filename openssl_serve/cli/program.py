@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from openssl_serve.cli import config, render
-from openssl_serve.cli.commands import HELP, ROOMS
+from openssl_serve.cli.commands import HELP, ROOMS, SERVING
 from openssl_serve.cli.version import tell
 from openssl_serve.errors import UsageError
 
@@ -36,7 +36,7 @@ class Program(TyperGroup):
         super().__init__(**attributes)
         for command in self.commands.values():
             if config.options_of(command):
-                command.params.append(config.config_option(command))
+                command.params.append(config.config_option(command, _serving))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; an error names the file or the variable that it came from."""
@@ -99,6 +99,10 @@ def commands_named(names: Iterable[str]) -> list[Any]:
     rooms = [room for room, commands in ROOMS.items() if set(commands) & set(names)]
     group: Any = typer.main.get_command(make_app(rooms))
     return [group.commands[name] for name in names if name in group.commands]
+
+
+def _serving() -> list[Any]:
+    return commands_named(SERVING)
 
 
 def _options(

@@ -59,9 +59,13 @@ def show_config(
         names = ", ".join(name for name, each in every.items() if files.options_of(each))
         raise UsageError(f'there is no command "{shorten(command)}"', f"there are {names}")
     found = files.read_config(config)
+
+    def serving() -> list[Any]:
+        return [every[name] for name in SERVING]
+
     for name in {*SERVING, *found.tables} & set(every):
-        found.values_for(every[name])
-    settings = settings_of(every[command], found)
+        found.values_for(every[name], serving)
+    settings = settings_of(every[command], found, serving)
     if json:
         rows = [setting._asdict() for setting in settings]
         path = str(found.path) if found.path else None
@@ -74,13 +78,13 @@ def show_config(
     table([("OPTION", "VALUE", "FROM"), *lines])
 
 
-def settings_of(command: Any, config: files.Config) -> list[Setting]:
+def settings_of(command: Any, config: files.Config, serving: files.Serving) -> list[Setting]:
     """What each option of *command* would be without a word on the command line.
 
     Raises UsageError, and what the command line's parser raises, for a value that cannot be.
     """
     ctx = typer.Context(command, info_name=command.name)
-    ctx.default_map = config.values_for(command)
+    ctx.default_map = config.values_for(command, serving)
     found = []
     for name, param in files.options_of(command).items():
         value, source = param.consume_value(ctx, {})
