@@ -1,6 +1,7 @@
 """`python -m openssl_serve`, and the installed command: how its process begins and ends."""
 
 import gc
+import io
 import os
 import sys
 
@@ -37,6 +38,11 @@ def open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stdout or open(1, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A path is printed as its bytes are, which need not be UTF-8 (PEP 383); and where stdout
+        # cannot say a character, an escape does, as on stderr. Else there would be a traceback.
+        is_utf8 = sys.stdout.encoding.lower() == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
 
 
 def leave(code: int) -> "NoReturn":

@@ -87,4 +87,9 @@ def _parse_and_run(arguments: list[str]) -> int:
         from openssl_serve.cli.usage import error_of  # noqa: PLC0415  seldom needed
 
         raise error_of(error) from error
+    except SystemExit as leaving:
+        # The parser's answer to a pipe that nobody reads any more is to leave with 1.
+        if isinstance(leaving.__context__, BrokenPipeError):
+            raise leaving.__context__ from None
+        raise
     return code if isinstance(code, int) else 0

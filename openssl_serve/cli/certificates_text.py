@@ -33,7 +33,9 @@ SHAPES = {
 
 def as_json(value: dict[str, Any]) -> None:
     """Print *value* as JSON, with the version of its schema."""
-    render.result(json.dumps({"schema": SCHEMA, **value}, indent=2, ensure_ascii=False))
+    text = json.dumps({"schema": SCHEMA, **value}, indent=2, ensure_ascii=False)
+    # JSON is UTF-8 (RFC 8259 section 8.1): what is not, in the name of a file, is escaped.
+    render.result(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def facts_json(facts: CertificateFacts) -> dict[str, Any]:
@@ -122,12 +124,6 @@ def show_check(check: Check) -> None:
     render.result(hanging(f"{verdict} {check.name:<10}", shorten(check.says, 400), sys.stdout))
     if check.command:
         render.result(paint(f"     {'':<10} $ {check.command}", "bright_black"))
-
-
-def show_finding(name: str, good: bool | None, says: str) -> None:
-    """Print one thing that doctor looked at."""
-    word = {True: paint("ok  ", "green"), False: paint("BAD ", "red"), None: "    "}[good]
-    render.result(hanging(f"{word} {name:<10}", shorten(says, 400), sys.stdout))
 
 
 def show_list(pairs: Sequence[Kept]) -> None:

@@ -1,5 +1,6 @@
 """How the process begins and ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -130,3 +131,51 @@ def test_the_collector_looks_at_nothing_that_was_imported():
     )
 
     assert python(code).stdout.splitlines()[-1] == "True True 0"
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["export", "--format", "pem"]])
+def test_a_pipe_that_nobody_reads_ends_it_as_it_ends_others(words):
+    """`| head -1` in a shell with pipefail: 128 + SIGPIPE, and not a word."""
+    read, write = os.pipe()
+    os.close(read)
+    subprocess.run([sys.executable, "-m", "openssl_serve", "generate"], check=True, **QUIET)
+
+    finished = subprocess.run(
+        [sys.executable, "-m", "openssl_serve", *words],
+        stdout=write, stderr=subprocess.PIPE, check=False, timeout=30,
+    )  # fmt: skip
+    os.close(write)
+
+    assert (finished.returncode, finished.stderr) == (141, b"")
+
+
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": 30}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words", "printed"),
+    [
+        (
+            "utf-8:strict",
+            ["path"],
+            "/k\udcfcch€/localhost.crt\n".encode("utf-8", "surrogateescape"),
+        ),
+        ("ascii:strict", ["path"], b"/k\\udcfcch\\u20ac/localhost.crt\n"),
+        ("utf-8:strict", ["list", "--json"], '/k\\udcfcch€/localhost.crt"'.encode()),
+    ],
+)
+def test_what_stdout_cannot_say_is_no_traceback(tmp_path, encoding, words, printed):
+    """A name that is not UTF-8, printed as it is; and any other in a terminal of ASCII."""
+    home = tmp_path / "k\udcfcch€"
+    environment = {**os.environ, "OPENSSL_SERVE_HOME": str(home), "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "openssl_serve"]
+    subprocess.run([*command, "generate"], env=environment, check=True, **QUIET)
+
+    finished = subprocess.run(
+        [*command, *words], env=environment, capture_output=True, check=False, timeout=30
+    )
+
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    assert printed in finished.stdout
+    if "--json" in words:
+        assert json.loads(finished.stdout)["schema"] == 1
