@@ -82,7 +82,7 @@ def test_never_serves_the_key_in_use(command: Command, theirs: Path) -> None:
         (".", "own.key", "", "folder"),
         ("own.crt", ".", "", "folder"),
         ("garbage", "own.key", "garbage", "certificate"),
-        ("own.crt", "garbage", "garbage", "no private key"),
+        ("own.crt", "garbage", "garbage", "is not a private key"),
         ("text", "own.key", "text", ""),
         ("empty", "own.key", "empty", "empty"),
         ("own.crt", "empty", "empty", "empty"),
