@@ -138,18 +138,16 @@ def test_a_pipe_that_nobody_reads_ends_it_as_it_ends_others(words):
     """`| head -1` in a shell with pipefail: 128 + SIGPIPE, and not a word."""
     read, write = os.pipe()
     os.close(read)
-    subprocess.run([sys.executable, "-m", "openssl_serve", "generate"], check=True, **QUIET)
+    command = [sys.executable, "-m", "openssl_serve"]
+    subprocess.run([*command, "generate"], check=True, capture_output=True)
 
     finished = subprocess.run(
-        [sys.executable, "-m", "openssl_serve", *words],
+        [*command, *words],
         stdout=write, stderr=subprocess.PIPE, check=False, timeout=30,
     )  # fmt: skip
     os.close(write)
 
     assert (finished.returncode, finished.stderr) == (141, b"")
-
-
-QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": 30}
 
 
 @pytest.mark.parametrize(
@@ -169,7 +167,7 @@ def test_what_stdout_cannot_say_is_no_traceback(tmp_path, encoding, words, print
     home = tmp_path / "k\udcfcch€"
     environment = {**os.environ, "OPENSSL_SERVE_HOME": str(home), "PYTHONIOENCODING": encoding}
     command = [sys.executable, "-m", "openssl_serve"]
-    subprocess.run([*command, "generate"], env=environment, check=True, **QUIET)
+    subprocess.run([*command, "generate"], env=environment, check=True, capture_output=True)
 
     finished = subprocess.run(
         [*command, *words], env=environment, capture_output=True, check=False, timeout=30
