@@ -53,7 +53,7 @@ def show_outcomes(
     for store, finding, *_ in outcomes:
         state = render.paint(finding.state, _COLOURS[finding.state])
         rows.append((store.kind, state, str(store), finding.says))
-    table(rows)
+    table(rows, wrap=True)
 
 
 def show_others(outcomes: Sequence[Outcome]) -> None:

@@ -59,6 +59,18 @@ def test_the_list_is_as_wide_as_the_terminal(command: Command) -> None:
     assert piped.stdout.splitlines() == wide.lines
 
 
+def test_what_is_to_be_read_is_broken_between_words_and_not_cut(command: Command) -> None:
+    command.run("generate", "my.dev.local")
+    for words in (("show", "my.dev.local"), ("verify", "my.dev.local")):
+        narrow = seen(command, *words, environment={"NO_COLOR": "1"})
+        piped = command.run(*words)
+        # The halves of a fingerprint are read as one.
+        said = re.sub(r":\s+", ":", narrow.text).split()
+
+        assert "…" not in narrow.text
+        assert sorted(said) == sorted(re.sub(r":\s+", ":", piped.stdout + piped.stderr).split())
+
+
 @pytest.mark.parametrize(
     ("environment", "coloured"),
     [
