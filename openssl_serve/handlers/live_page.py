@@ -3,7 +3,7 @@
 PREFIX = b"/.openssl-serve/"
 """A name with a dot, which is no file's that is served."""
 
-EVENTS, SCRIPT = PREFIX + b"reload", PREFIX + b"reload.js"
+CHANGES, SCRIPT = PREFIX + b"reload", PREFIX + b"reload.js"
 
 MAX_PAGE = 1_048_576
 """Bytes of the largest page that gets the script: it is read whole, which takes 0.2 ms."""

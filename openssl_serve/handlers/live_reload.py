@@ -1,38 +1,40 @@
-"""Pages that reload when a file changes: a script in each, and a stream of events for it.
+"""Pages that reload when a file changes: a script in each, and a WebSocket that tells it.
 
-Server-sent events (HTML standard section 9.2) over the page's own origin: they pass the same TLS
-port and certificate, so nothing is mixed content; and they are a plain response, where a
-WebSocket would need a parser of frames. What is said goes one way anyway.
+Over the page's own origin: the same TLS port and certificate, so that nothing is mixed content.
+Not server-sent events, though what is said goes one way: each would be one of the six connections
+to an origin that a browser allows itself over HTTP/1.1, and with six windows of a site open the
+seventh would wait for ever. Of WebSockets it has 255 (Chromium) or 200 (Firefox) besides.
 """
 
 import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
+from openssl_serve.errors import HttpError
 from openssl_serve.handlers.folder import Folder
-from openssl_serve.handlers.live_page import EVENTS, PREFIX, SCRIPT
+from openssl_serve.handlers.live_page import CHANGES, PREFIX, SCRIPT
 from openssl_serve.handlers.watching import Watcher
-from openssl_serve.http1.bodies import StreamBody
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.http1.targets import origin_form
 from openssl_serve.pages import read_script
-from openssl_serve.server.handling import Answer, Handler
+from openssl_serve.server.exchange import Exchange, Switched
+from openssl_serve.server.handling import Answer, Deferred, Handler
+from openssl_serve.server.websocket import WebSocket
+from openssl_serve.websocket.handshake import accept
 
 if TYPE_CHECKING:
     from openssl_serve.server.polyglot import PolyglotServer
 
-RETRY_MS = 1000
-"""After which a browser comes again when the server has ended: about the time of a restart."""
+MAX_TOLD = 16_384
+"""Bytes of what is said of one change: the paths of more files than that, as of another branch of
+a repository, are left out, and pages are loaded anew without looking for their style sheets."""
 
-BEATS = 30
-"""Looks without a change after which a comment is sent, so that a client that has vanished without
-a word is noticed: every 15 seconds, as the HTML standard advises."""
-
-MAX_WAITING = 16_384
-"""Bytes that a client may leave untaken; a page that is asleep learns the rest when it returns."""
-
-_FIELDS = ((b"Cache-Control", b"no-store"), (b"X-Content-Type-Options", b"nosniff"))
+_FIELDS = (
+    (b"Content-Type", b"text/javascript; charset=utf-8"),
+    (b"Cache-Control", b"no-store"),
+    (b"X-Content-Type-Options", b"nosniff"),
+)
 
 
 class Reloads:
@@ -41,25 +43,36 @@ class Reloads:
     def __init__(self, folder: Folder) -> None:
         self.server: PolyglotServer | None = None
         """Through whose pool the watcher's thread reaches the loop."""
-        self._streams: dict[StreamBody, bool] = {}
+        self._pages: dict[WebSocket, bool] = {}
         self._watcher = Watcher(folder, self._looked)
-        self._quiet_looks = 0
 
     def __len__(self) -> int:
-        return len(self._streams)
+        return len(self._pages)
 
-    def open(self) -> Response:
-        """Return a new stream of events; its first is the state of the folder."""
-        stream = StreamBody(lambda: self._close(stream), endless=True)
+    def open(self, request: Request) -> Deferred:
+        """Open the WebSocket that *request* asks for; raises HttpError when it gets none.
+
+        The state of the folder is the first that it is told.
+        """
+        head = accept(request)
+
+        def begin(exchange: Exchange) -> None:
+            if exchange.server.draining:
+                raise HttpError(503, "the server is about to end")
+            exchange.switch(head, self._take)
+
+        return Deferred(begin)
+
+    def _take(self, client: Switched) -> None:
+        page = WebSocket(client, lambda: self._forget(page))
         # False: it has not been told the state yet.
-        self._streams[stream] = False
-        stream.send(b"retry: %d\n\n" % RETRY_MS)
+        self._pages[page] = False
         self._watcher.want()
-        return Response(200, ((b"Content-Type", b"text/event-stream"), *_FIELDS), stream)
+        page.begin(client)
 
-    def _close(self, stream: StreamBody) -> None:
-        self._streams.pop(stream, None)
-        if not self._streams:
+    def _forget(self, page: WebSocket) -> None:
+        del self._pages[page]
+        if not self._pages:
             self._watcher.unwant()
 
     def _looked(self, state: str, changed: list[bytes]) -> None:
@@ -68,25 +81,23 @@ class Reloads:
             self.server.pool.call(lambda: self._tell(state, changed))
 
     def _tell(self, state: str, changed: list[bytes]) -> None:
-        self._quiet_looks = 0 if changed else self._quiet_looks + 1
-        beat = self._quiet_looks % BEATS == BEATS - 1
-        paths = ["/" + quote_from_bytes(path) for path in changed]
-        change = json.dumps({"state": state, "paths": paths}).encode()
-        # A copy: a client that has gone is found out when it is sent something.
-        for stream, knows_state in list(self._streams.items()):
-            if stream.left > MAX_WAITING:
-                stream.end()
-            elif not knows_state:
-                self._streams[stream] = True
-                stream.send(b"event: state\ndata: %b\n\n" % state.encode())
+        now = json.dumps({"state": state})
+        change = json.dumps(
+            {"state": state, "paths": ["/" + quote_from_bytes(path) for path in changed]}
+        )
+        if len(change) > MAX_TOLD:
+            change = now
+        # A copy: a page that has gone is found out when it is told something.
+        for page, knows_state in list(self._pages.items()):
+            if not knows_state:
+                self._pages[page] = True
+                page.say(now)
             elif changed:
-                stream.send(b"event: change\ndata: %b\n\n" % change)
-            elif beat:
-                stream.send(b":\n\n")
+                page.say(change)
 
 
 class LiveReload:
-    """Answers for the script and its events; the rest is for *handler*."""
+    """Answers for the script and its WebSocket; the rest is for *handler*."""
 
     def __init__(self, handler: Handler, reloads: Reloads) -> None:
         self._handler = handler
@@ -96,9 +107,8 @@ class LiveReload:
         """Answer *request*; raises HttpError."""
         if PREFIX in request.target and request.method in (b"GET", b"HEAD"):
             path = origin_form(request.target).partition(b"?")[0]
-            if path == EVENTS:
-                return self._reloads.open()
+            if path == CHANGES:
+                return self._reloads.open(request)
             if path == SCRIPT:
-                kind = (b"Content-Type", b"text/javascript; charset=utf-8")
-                return Response(200, (kind, *_FIELDS), read_script("reload"))
+                return Response(200, _FIELDS, read_script("reload"))
         return self._handler(request)

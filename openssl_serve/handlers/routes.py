@@ -92,9 +92,9 @@ class Mounted:
         inner = below(origin_form(request.target), self._depth)
         if inner[:1] != b"/":
             return self._to_folder(self._prefix + b"/" + encode_target(inner))
-        answer = self._handler(
-            Request(request.method, inner, request.fields, request.peer, request.version)
-        )
+        asked = Request(request.method, inner, request.fields, request.peer, request.version)
+        asked.upgrade = request.upgrade
+        answer = self._handler(asked)
         if isinstance(answer, Offload):
             return Offload(self._then(answer.work))
         if isinstance(answer, Deferred):

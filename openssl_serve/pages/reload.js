@@ -1,14 +1,21 @@
 "use strict";
 // Reloads the page when a file of its folder changes; a change of its style sheets alone is shown
-// without that. Events come from the server that the page is from.
+// without that. A WebSocket to the server that the page is from tells what has changed.
 (() => {
   if (window.opensslServeReload) return;
   window.opensslServeReload = true;
+  const script = new URL(document.currentScript.src);
   // Where the folder stands that this page is of: "" for the top.
-  const place = new URL(document.currentScript.src).pathname.replace("/.openssl-serve/reload.js", "");
-  const source = place + "/.openssl-serve/reload";
+  const place = script.pathname.replace("/.openssl-serve/reload.js", "");
+  const source = script.origin.replace("http", "ws") + place + "/.openssl-serve/reload";
+  // Milliseconds until it is tried again: a server that restarts takes the first, and one that has
+  // ended is not asked all the time.
+  const SHORTEST = 250;
+  const LONGEST = 4000;
+  let wait = SHORTEST;
+  let again = 0;
   let state = null;
-  let events = null;
+  let socket = null;
 
   function restyle(paths) {
     const links = [...document.querySelectorAll("link[rel~=stylesheet]")];
@@ -22,35 +29,45 @@
     return true;
   }
 
+  function heard(message) {
+    const { state: now, paths } = JSON.parse(message.data);
+    // Without paths it is the state of the folder: another one than before is a change that was
+    // missed, or too much to be named.
+    const styled = paths ? restyle(paths.map((path) => place + path)) : [null, now].includes(state);
+    state = now;
+    wait = SHORTEST;
+    if (!styled) location.reload();
+    else if (document.hidden) rest();
+  }
+
   function listen() {
-    if (events) return;
-    events = new EventSource(source);
-    // The state of the folder: another one than before, after a pause, is a change that was missed.
-    events.addEventListener("state", (event) => {
-      if (state !== null && state !== event.data) location.reload();
-      state = event.data;
-      pause();
-    });
-    events.addEventListener("change", (event) => {
-      const change = JSON.parse(event.data);
-      state = change.state;
-      if (!restyle(change.paths.map((path) => place + path))) location.reload();
-    });
+    clearTimeout(again);
+    if (socket) return;
+    socket = new WebSocket(source);
+    socket.onmessage = heard;
+    socket.onclose = () => {
+      socket = null;
+      // A page that nobody looks at learns the state when somebody does.
+      if (!document.hidden) again = setTimeout(listen, wait);
+      wait = Math.min(2 * wait, LONGEST);
+    };
   }
 
-  // A browser has six connections to a server: pages that nobody looks at must not hold them.
-  function pause() {
-    if (events && document.hidden) {
-      events.close();
-      events = null;
-    }
+  // Nobody need look at the folder for a page that nobody looks at; and one with a WebSocket would
+  // not be kept as it is for the way back to it.
+  function rest() {
+    clearTimeout(again);
+    if (!socket) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+    socket = null;
   }
 
-  document.addEventListener("visibilitychange", () => (document.hidden ? pause() : listen()));
-  window.addEventListener("pageshow", listen);
-  window.addEventListener("pagehide", () => {
-    if (events) events.close();
-    events = null;
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) listen();
+    else if (state !== null) rest();
   });
+  window.addEventListener("pageshow", listen);
+  window.addEventListener("pagehide", rest);
   listen();
 })();

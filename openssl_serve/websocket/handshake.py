@@ -29,16 +29,18 @@ def accept(request: Request, protocol: bytes = b"") -> bytes:
     """
     values = request.values
     wanted = [each.strip(b" \t").lower() for each in values.get(b"upgrade", b"").split(b",")]
-    if request.method != b"GET" or request.version != "1.1" or not request.upgrade:
-        raise HttpError(426, "a WebSocket is spoken here", _UPGRADE)
-    if b"websocket" not in wanted:
+    if (
+        request.method != b"GET"
+        or request.version != "1.1"
+        or not request.upgrade
+        or request.has_content
+        or b"websocket" not in wanted
+    ):
         raise HttpError(426, "a WebSocket is spoken here, and nothing else", _UPGRADE)
     if values.get(b"sec-websocket-version") != b"13":
         # Section 4.4: so the client may come again with one that both know.
         fields = (*_UPGRADE, (b"Sec-WebSocket-Version", b"13"))
         raise HttpError(426, "version 13 of WebSocket is spoken here", fields)
-    if request.has_content:
-        raise HttpError(400, "a WebSocket does not begin with content")
     key = values.get(b"sec-websocket-key", b"")
     if not _is_key(key):
         raise HttpError(400, "Sec-WebSocket-Key is not 16 bytes in base64")

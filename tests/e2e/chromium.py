@@ -66,6 +66,26 @@ class Tab:
         while "Page.loadEventFired" not in self._events:
             self._receive()
 
+    @contextlib.contextmanager
+    def windows(self, count: int, url: str) -> Iterator[None]:
+        """So many windows more, all in view, that load *url*; closed at the end."""
+        opened = [
+            self._browser("Target.createTarget", url=url, newWindow=True) for _ in range(count)
+        ]
+        try:
+            yield
+        finally:
+            for each in opened:
+                self._browser("Target.closeTarget", targetId=each["targetId"])
+
+    def _browser(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call a method that is the browser's, not the page's."""
+        session, self._session = self._session, None
+        try:
+            return self.call(method, **parameters)
+        finally:
+            self._session = session
+
     def js(self, expression: str) -> Any:
         """The value of *expression* in the page; of a promise, what it is kept with."""
         options = {"returnByValue": True, "awaitPromise": True}

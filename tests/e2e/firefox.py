@@ -41,12 +41,12 @@ class FirefoxError(Exception):
 class Window:
     """The one window; `call` has the WebDriver commands."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, *, trusting: bool = False) -> None:
         self._connection = connection
         self._stream = connection.makefile("rb")
         self._number = 0
         assert self._receive()["marionetteProtocol"] == 3
-        self.call("WebDriver:NewSession", capabilities={})
+        self.call("WebDriver:NewSession", acceptInsecureCerts=trusting)
 
     def call(self, name: str, **parameters: Any) -> Any:
         """Call a command and return its result. Raises FirefoxError."""
@@ -106,8 +106,8 @@ def make_profile(home: Path) -> Path:
 
 
 @contextlib.contextmanager
-def window(home: Path) -> Iterator[Window]:
-    """A window of a Firefox with the profile in *home*."""
+def window(home: Path, *, trusting: bool = False) -> Iterator[Window]:
+    """A window of a Firefox with the profile in *home*; *trusting* takes every certificate."""
     process = subprocess.Popen(
         [PROGRAM, "--headless", "--marionette", "-P", "tester"], env=environment(home), text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -118,7 +118,8 @@ def window(home: Path) -> Iterator[Window]:
     said = Stream(process.stdout)
     try:
         port = int(said.wait_for(r"Marionette\s+INFO\s+Listening on port (\d+)")[1])
-        found = Window(socket.create_connection(("127.0.0.1", port), DEADLINE_S))
+        connection = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+        found = Window(connection, trusting=trusting)
         try:
             yield found
             with contextlib.suppress(AssertionError, FirefoxError):

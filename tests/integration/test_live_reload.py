@@ -1,13 +1,12 @@
-"""Live reload over a real socket: the script in pages, the stream of events, and the watching."""
+"""Live reload over a real socket: the script in pages, what they are told, and the watching."""
 
-import json
 import os
 import threading
 
 import pytest
-from httplint import HttpResponseLinter
-from httplint.note import levels
-from server_fixtures import eventually, request
+from pages import CHANGES, Page
+from server_fixtures import eventually
+from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
 from openssl_serve import api
 from openssl_serve.handlers import watching
@@ -30,38 +29,6 @@ def impatient(monkeypatch):
 def running(serve, root):
     (root / "page.html").write_text("<title>page</title>")
     return serve(folder=LIVE)
-
-
-class Events:
-    """A client of the stream, which reads chunks and events from the bytes of the wire."""
-
-    def __init__(self, client, *fields, place=""):
-        self.client = client
-        client.send(request(place + "/.openssl-serve/reload", *fields))
-        self.head = self._read_until(b"\r\n\r\n")
-        self.content = b""
-
-    def _read_until(self, end):
-        while end not in self.client.left:
-            data = self.client.sock.recv(65536)
-            assert data, self.client.left
-            self.client.left += data
-        found, _, self.client.left = self.client.left.partition(end)
-        return found + end
-
-    def next(self, kind):
-        """The data of the next event of this *kind*."""
-        while True:
-            while b"\n\n" in self.content:
-                event, _, self.content = self.content.partition(b"\n\n")
-                fields = dict(line.split(b": ", 1) for line in event.split(b"\n") if b": " in line)
-                if fields.get(b"event") == kind:
-                    return fields[b"data"].decode()
-            size = int(self._read_until(b"\r\n"), 16)
-            while len(self.client.left) < size + 2:
-                self.client.left += self.client.sock.recv(65536)
-            self.content += self.client.left[:size]
-            self.client.left = self.client.left[size + 2 :]
 
 
 def watchers():
@@ -129,7 +96,7 @@ def test_the_script_is_served(running):
     answer = running.get("/.openssl-serve/reload.js")
 
     assert answer.get(b"content-type") == b"text/javascript; charset=utf-8"
-    assert b"EventSource" in answer.body
+    assert b"new WebSocket(" in answer.body
     assert b'"/.openssl-serve/reload"' in answer.body
 
 
@@ -137,7 +104,7 @@ def test_without_the_option_there_is_none_of_it(server, root):
     (root / "page.html").write_text("page")
 
     assert server.get("/page").body == b"page"
-    for target in ("/.openssl-serve/reload", "/.openssl-serve/reload.js"):
+    for target in (CHANGES, "/.openssl-serve/reload.js"):
         assert server.get(target).status == 404
 
 
@@ -149,68 +116,64 @@ def test_nothing_else_is_below_its_name(running):
         "/a/.openssl-serve/reload",
     ):
         assert running.get(target).status == 404
-    assert running.get("/.openssl-serve/reload", b"Content-Length: 0", method=b"POST").status == 405
+    assert running.get(CHANGES, b"Content-Length: 0", method=b"POST").status == 405
 
 
-# Events.
+# What pages are told.
 
 
 def test_a_change_is_told_with_its_path(running, root):
     with running.tls() as client:
-        events = Events(client)
-        first = events.next(b"state")
+        page = Page(client)
+        first = page.state()
         (root / "new file.txt").write_text("new")
-        change = json.loads(events.next(b"change"))
+        change = page.next()
         assert change["paths"] == ["/new%20file.txt"]
         assert change["state"] != first
         (root / "new file.txt").unlink()
-        change = json.loads(events.next(b"change"))
-    assert change == {"state": first, "paths": ["/new%20file.txt"]}
+        assert page.next() == {"state": first, "paths": ["/new%20file.txt"]}
 
 
-def test_the_stream_is_one_that_a_browser_takes(running):
+def test_of_a_change_that_is_too_much_to_be_named_the_state_is_told(running, root, tmp_path):
+    (tmp_path / "new").mkdir()
+    for number in range(200):
+        (tmp_path / f"new/{number:0100}").touch()
     with running.tls() as client:
-        head = Events(client).head
-    first, *lines = head.rstrip().split(b"\r\n")
-    fields = [tuple(line.split(b": ", 1)) for line in lines]
-    linter = HttpResponseLinter()
-    linter.base_uri = "https://localhost/.openssl-serve/reload"
-    linter.process_response_topline(*first.split(b" ", 2))
-    linter.process_headers(fields)
-
-    assert not [note.summary for note in linter.notes if note.level is levels.BAD]
-    assert dict(fields)[b"Content-Type"] == b"text/event-stream"
-    assert dict(fields)[b"Cache-Control"] == b"no-store"
+        page = Page(client)
+        page.state()
+        # All of them at one moment.
+        (tmp_path / "new").rename(root / "new")
+        assert page.next() == {"state": watching.name_of(watching.look(Folder(root)))}
 
 
 def test_who_comes_back_learns_that_something_has_changed(running, root):
     """Nobody listened meanwhile, so nobody looked."""
     with running.tls() as client:
-        before = Events(client).next(b"state")
+        before = Page(client).state()
     eventually(lambda: not watchers(), "the watcher rests")
     with running.tls() as client:
-        assert Events(client).next(b"state") == before
+        assert Page(client).state() == before
     (root / "a.txt").write_text("changed")
     with running.tls() as client:
-        assert Events(client).next(b"state") != before
+        assert Page(client).state() != before
 
 
 def test_the_state_is_the_same_for_another_server(running, serve):
     """After a restart, or from another worker: no page is reloaded for nothing."""
     with running.tls() as one, serve(folder=LIVE).tls() as other:
-        assert Events(one).next(b"state") == Events(other).next(b"state")
+        assert Page(one).state() == Page(other).state()
 
 
 def test_all_who_listen_are_told_by_one_thread(running, root):
     clients = [running.tls() for _ in range(5)]
     try:
-        listeners = [Events(client) for client in clients]
-        for events in listeners:
-            events.next(b"state")
+        pages = [Page(client) for client in clients]
+        for page in pages:
+            page.state()
         assert len(watchers()) == 1
         (root / "a.txt").write_text("changed")
-        for events in listeners:
-            assert json.loads(events.next(b"change"))["paths"] == ["/a.txt"]
+        for page in pages:
+            assert page.next()["paths"] == ["/a.txt"]
     finally:
         for client in clients:
             client.sock.close()
@@ -223,36 +186,69 @@ def test_a_listener_takes_no_thread_of_the_pool(serve, root):
     clients = [running.tls() for _ in range(running.server.limits.threads + 2)]
     try:
         for client in clients:
-            Events(client).next(b"state")
+            Page(client).state()
         assert running.get("/").status == 200
     finally:
         for client in clients:
             client.sock.close()
 
 
-def test_a_listener_does_not_hold_up_the_end(running):
+def test_the_watcher_rests_when_the_server_has_ended(running):
     with running.tls() as client:
-        Events(client).next(b"state")
+        page = Page(client)
+        page.state()
         running.stop()
+        with pytest.raises(ConnectionClosedOK) as caught:
+            page.next()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1001
     eventually(lambda: not watchers(), "the watcher rests")
 
 
-def test_head_of_the_stream_leaves_nobody_listening(running):
-    assert running.get("/.openssl-serve/reload", method=b"HEAD").status == 200
-    eventually(lambda: not watchers(), "the watcher rests")
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_who_asks_for_no_websocket_learns_what_there_is_and_nobody_listens(running, method):
+    answer = running.get(CHANGES, method=method)
+
+    assert (answer.status, answer.get(b"upgrade")) == (426, b"websocket")
+    assert not watchers()
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost", "null"])
+def test_pages_of_others_hear_nothing(running, origin):
+    with running.tls() as client, pytest.raises(InvalidStatus) as caught:
+        Page(client, origin=origin)
+
+    assert caught.value.response.status_code == 403
+    assert not watchers()
 
 
 def test_strangers_hear_nothing(serve, root):
     running = serve(folder=LIVE, auth=Credentials("me", "pass"))
 
-    for target in ("/.openssl-serve/reload", "/.openssl-serve/reload.js"):
+    for target in (CHANGES, "/.openssl-serve/reload.js"):
         assert running.get(target).status == 401
+    with running.tls() as client, pytest.raises(InvalidStatus) as caught:
+        Page(client)
+    assert caught.value.response.status_code == 401
+    with running.tls() as client:
+        assert Page(client, ("Authorization", "Basic bWU6cGFzcw==")).state()
 
 
 def test_it_works_over_plain_http_where_that_is_served(serve, root):
     running = serve(folder=LIVE, plain_http=api.PlainHttp.SERVE)
     with running.plain() as client:
-        Events(client).next(b"state")
+        assert Page(client, origin="http://localhost").state()
+
+
+@pytest.mark.parametrize(
+    ("plain_http", "status"), [(api.PlainHttp.REDIRECT, 301), (api.PlainHttp.REFUSE, 426)]
+)
+def test_and_nowhere_else(serve, plain_http, status):
+    running = serve(folder=LIVE, plain_http=plain_http)
+    with running.plain() as client, pytest.raises(InvalidStatus) as caught:
+        Page(client, origin="http://localhost")
+
+    assert caught.value.response.status_code == status
 
 
 # Looking.
@@ -267,13 +263,13 @@ def test_a_folder_beside_something_else_has_its_own(serve, tmp_path, upstream):
     running = serve(target=parse_upstream(upstream.url), routes=[route], folder=LIVE)
     tag = TAG.replace(b"/.", b"/our%20docs/.")
     assert running.get("/our%20docs/").body == b"<title>docs</title>" + tag
-    assert b"EventSource" in running.get("/our%20docs/.openssl-serve/reload.js").body
+    assert b"WebSocket" in running.get("/our%20docs/.openssl-serve/reload.js").body
 
     with running.tls() as client:
-        events = Events(client, place="/our%20docs")
-        events.next(b"state")
+        page = Page(client, place="/our%20docs")
+        page.state()
         (docs / "index.html").write_text("<title>new docs</title>")
-        assert json.loads(events.next(b"change"))["paths"] == ["/index.html"]
+        assert page.next()["paths"] == ["/index.html"]
     assert running.get("/our%20docs/").body == b"<title>new docs</title>" + tag
     assert upstream.is_quiet
 
