@@ -59,24 +59,8 @@ def capture(
     It is then killed, with all that it has started. *environment* is added to this process's own.
     Raises OSError when it cannot be started.
     """
-    with subprocess.Popen(  # noqa: S603  a list of arguments, made by us
-        arguments,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # certutil asks for a password on /dev/tty, whatever its input is.
-        start_new_session=True,
-    ) as child:
-        try:
-            stdout, stderr = child.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            # update-ca-certificates is a script: what it has begun would change the store later.
-            _kill_group(child)
-    texts = (data.decode("utf-8", "replace") for data in (stdout, stderr))
-    return Output(child.returncode, *texts)
+    with Crew(timeout_s) as crew:
+        return crew.capture(arguments, environment)
 
 
 class RawOutput(NamedTuple):
@@ -242,6 +226,7 @@ class Crew:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                # certutil asks for a password on /dev/tty, whatever its input is.
                 start_new_session=True,
             )
             self._running.add(child)
@@ -252,6 +237,7 @@ class Crew:
             except subprocess.TimeoutExpired:
                 return None
             finally:
+                # update-ca-certificates is a script: what it has begun would change a store later.
                 _kill_group(child)
                 with self._lock:
                     self._running.discard(child)
