@@ -1,20 +1,20 @@
 """The command `doctor`: what this machine has, and what would stand in the way. Changes nothing."""
 
 import os
+import shlex
 import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.patient import Finding, Patient
-from openssl_serve.errors import CertificateError, OpensslServeError
-
-DEFAULT_PORT = 8080
+from openssl_serve.errors import CertificateError, OpensslServeError, StoreError, reason_of
 
 NO_CLIENTS = Annotated[
     bool, typer.Option("--no-clients", help="Ask no curl, Python, browser … whether it trusts us.")
@@ -33,19 +33,24 @@ def doctor(
 ) -> None:
     """Look at everything; leave with 1 when something is wrong."""
     from openssl_serve.cli import certificates_text as words  # noqa: PLC0415
-    from openssl_serve.cli.clients_text import clients_json, show_clients  # noqa: PLC0415
+    from openssl_serve.cli.doctor_text import (  # noqa: PLC0415
+        clients_json,
+        show_clients,
+        show_finding,
+    )
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
 
-    looks = [_program, _others, _python, _folder, _kept, _authority, _stores, _clock, _port]
     found = []
     with ExitStack() as stack:
         store, tool = inspection.open_store(), Openssl(openssl)
         patient = Patient(store, tool, stack, asks_clients=not no_clients)
-        for look in [*looks, _clients] if patient.asks_clients else looks:
-            for finding in _safely(look, patient):
+        for name, look in LOOKS.items():
+            if look is _clients and no_clients:
+                continue
+            for finding in _safely(name, look, patient):
                 found.append(finding)
                 if not json:
-                    words.show_finding(*finding)
+                    show_finding(finding)
         if json:
             findings = [finding._asdict() for finding in found]
             words.as_json({"findings": findings, "clients": clients_json(patient.answers)})
@@ -58,24 +63,26 @@ def doctor(
 Look = Callable[[Patient], Iterator[Finding]]
 
 
-def _safely(look: Look, patient: Patient) -> Iterator[Finding]:
-    """Findings, where an error is one too: a doctor does not fall ill."""
+def _safely(name: str, look: Look, patient: Patient) -> Iterator[Finding]:
+    """Findings, where an error is one too, called *name*: a doctor does not fall ill."""
     try:
         yield from look(patient)
     except OpensslServeError as error:
-        name = look.__name__.strip("_")
         yield Finding(name, False, str(error))
         for hint in error.hints:
             yield Finding(name, None, hint)
+    except OSError as error:
+        yield Finding(name, False, f"{error.filename}: {reason_of(error)}")
 
 
-def _program(patient: Patient) -> Iterator[Finding]:
+def _openssl(patient: Patient) -> Iterator[Finding]:
     yield Finding("openssl", True, f"{patient.openssl.path}, {patient.openssl.version}")
     if patient.openssl.version.lacks:
         lacks = ", ".join(patient.openssl.version.lacks)
-        yield Finding("lacks", None, f"{lacks}: done without, or in Python")
+        says = f"{lacks}: what needs them is done another way, or refused"
+        yield Finding("lacks", None, says)
     if "OPENSSL_CONF" in os.environ:
-        says = f"OPENSSL_CONF={os.environ['OPENSSL_CONF']} is not read: certificates have our own"
+        says = f"OPENSSL_CONF={os.environ['OPENSSL_CONF']} is not read for certificates"
         yield Finding("config", None, says)
 
 
@@ -84,7 +91,7 @@ def _others(patient: Patient) -> Iterator[Finding]:
     from openssl_serve.openssl.binary import Openssl, candidates  # noqa: PLC0415
 
     if patient.openssl_path is None:
-        # Which `_program` has said.
+        # Which `_openssl` has said.
         return
     seen = {patient.openssl.path.resolve()}
     for path in candidates("openssl"):
@@ -112,23 +119,25 @@ def _folder(patient: Patient) -> Iterator[Finding]:
         word = "is made when needed" if good else f"cannot be made: {parent} is not writable"
         yield Finding("folder", good, f"{path} {word}")
         return
+    if not path.is_dir():
+        yield Finding("folder", False, f"{path} is not a folder")
+        return
     status = path.stat()
     mode = stat.S_IMODE(status.st_mode)
     faults = []
-    if not path.is_dir():
-        faults.append("is no folder")
     if status.st_uid != os.geteuid():
-        faults.append(f"belongs to user {status.st_uid}")
-    if mode & 0o077:
-        faults.append(f"has mode {mode:04o}, and 0700 is private")
+        faults.append(f"belongs to user {status.st_uid}, and you are user {os.geteuid()}")
+    elif mode & 0o077:
+        faults.append(f"has mode {mode:04o}: chmod 700 {_quoted(path)}")
     if not os.access(path, os.W_OK):
         faults.append("is not writable")
     yield Finding("folder", not faults, f"{path} {', '.join(faults) or 'is private and writable'}")
     for key in sorted(path.glob("*.key")):
         if stat.S_IMODE(key.stat().st_mode) & 0o077:
-            yield Finding("folder", False, f"{key} can be read by others: chmod 600 {key}")
+            yield Finding("folder", False, f"{key} can be read by others: chmod 600 {_quoted(key)}")
     for aside in sorted(path.glob("*.aside-*")):
-        yield Finding("aside", None, f"{aside} was in the way once; delete it if it is not yours")
+        says = f"{aside} was in the way, and was moved aside: delete it if nobody needs it"
+        yield Finding("aside", None, says)
 
 
 def _kept(patient: Patient) -> Iterator[Finding]:
@@ -136,29 +145,35 @@ def _kept(patient: Patient) -> Iterator[Finding]:
 
     from openssl_serve.certs.authority import STEM  # noqa: PLC0415
 
+    folder = patient.store.folder
+    if not patient.has_readable_authority or (folder.exists() and not folder.is_dir()):
+        # Which is said there.
+        return
     now = dt.datetime.now(dt.UTC)
-    pairs = patient.store.list()
+    pairs = patient.kept
     bad = [kept for kept in pairs if kept.facts.due(now)]
     count = f"{len(pairs)} certificate{'s' if len(pairs) > 1 else ''}"
     yield Finding("kept", None, count if pairs else "no certificate yet")
     whole = {kept.cert_path for kept in pairs}
-    for cert in sorted(patient.store.folder.glob("*.crt")):
+    for cert in sorted(folder.glob("*.crt")):
         if cert not in whole and cert.stem != STEM:
-            yield Finding("kept", False, f"{cert} is no whole pair: openssl-serve show {cert}")
+            says = f"{cert} is not part of a whole pair: openssl-serve show {_quoted(cert)}"
+            yield Finding("kept", False, says)
     for kept in bad:
         word = "expired" if kept.facts.expired(now) else "due"
         yield Finding("kept", None, f"{kept.cert_path} is {word}: openssl-serve renew")
 
 
 def _authority(patient: Patient) -> Iterator[Finding]:
-    authority = patient.store.find_authority()
+    authority = patient.authority
     if authority is None:
-        yield Finding("local CA", None, "none: certificates are self-signed")
+        says = "none, so certificates are self-signed: openssl-serve trust makes one"
+        yield Finding("local CA", None, says)
         return
-    until = f"{authority.cert_path}, until {authority.facts.not_after:%Y-%m-%d}"
-    good = authority.key_path.exists() and authority.days_left() > 0
-    missing = "" if authority.key_path.exists() else ", without its key: it issues nothing"
-    yield Finding("local CA", good, until + missing)
+    if refusal := authority.refusal(()):
+        raise refusal
+    until = f"{authority.facts.not_after:%Y-%m-%d}"
+    yield Finding("local CA", True, f"{authority.cert_path}, until {until}")
 
 
 def _stores(patient: Patient) -> Iterator[Finding]:
@@ -168,6 +183,12 @@ def _stores(patient: Patient) -> Iterator[Finding]:
     if patient.target is None:
         return
     good = {State.TRUSTED: True, State.REFUSED: False}
+    words = {
+        State.TRUSTED: "trusts the local CA",
+        State.ABSENT: "does not trust the local CA",
+        State.REFUSED: "has the local CA, and does not trust it",
+        State.UNKNOWN: "cannot be asked",
+    }
     # Without a handshake, Java's takes seconds: that is for `trust --check`.
     kinds = [Kind.SYSTEM] if patient.asks_clients else [Kind.SYSTEM, Kind.NSS, Kind.MACOS]
     if not patient.stores:
@@ -175,14 +196,20 @@ def _stores(patient: Patient) -> Iterator[Finding]:
     for each in patient.stores:
         if each.kind in kinds:
             found = patient.check(each)
-            yield Finding("stores", good.get(found.state), f"{each}: {found.state}, {found.says}")
+            says = f": {found.says}"
+            if found.state is State.ABSENT:
+                says = f": openssl-serve trust --store {each.kind}"
+            yield Finding("stores", good.get(found.state), f"{each} {words[found.state]}{says}")
 
 
 def _clock(patient: Patient) -> Iterator[Finding]:
     import datetime as dt  # noqa: PLC0415
 
     now = dt.datetime.now(dt.UTC)
-    ahead = [kept for kept in patient.store.list() if kept.facts.not_before > now]
+    ahead = []
+    # Why they cannot be listed is said elsewhere.
+    with suppress(StoreError):
+        ahead = [kept for kept in patient.kept if kept.facts.not_before > now]
     # Nothing of this program is older.
     early = now.year < 2026
     says = f"{now:%Y-%m-%d %H:%M} UTC"
@@ -194,18 +221,18 @@ def _clock(patient: Patient) -> Iterator[Finding]:
 
 
 def _port(_: Patient) -> Iterator[Finding]:
-    from openssl_serve.hosts import Address  # noqa: PLC0415
+    from openssl_serve.api import DEFAULT_ADDRESS  # noqa: PLC0415
     from openssl_serve.server.ports import listen_error  # noqa: PLC0415
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", DEFAULT_PORT))
+            probe.bind(DEFAULT_ADDRESS)
         except OSError as error:
-            says = listen_error(Address("127.0.0.1", DEFAULT_PORT), error)
+            says = listen_error(DEFAULT_ADDRESS, error)
             yield Finding("port", None, f"{says}; {says.hints[0] if says.hints else ''}")
             return
-    yield Finding("port", True, f"{DEFAULT_PORT} is free")
+    yield Finding("port", True, f"{DEFAULT_ADDRESS.port}, the default, is free")
 
 
 def _clients(patient: Patient) -> Iterator[Finding]:
@@ -217,16 +244,12 @@ def _clients(patient: Patient) -> Iterator[Finding]:
     from openssl_serve.clients.programs import programs  # noqa: PLC0415
     from openssl_serve.clients.runtimes import runtimes  # noqa: PLC0415
 
-    try:
+    exhibit = None
+    # Whoever looked at what is kept has found that bad already.
+    with suppress(CertificateError):
         exhibit = exhibit_of(patient.store, patient.target)
-    except CertificateError as error:
-        # Whoever looked at what is kept has found that bad already.
-        yield Finding("clients", None, f"not asked: {error}")
-        return
     if exhibit is None:
-        yield Finding(
-            "clients", None, "not asked: no certificate is kept that could be shown to them"
-        )
+        yield Finding("clients", None, "not asked: there is no good certificate to show to them")
         return
     openssl, stores = patient.openssl_path, patient.stores
     clients = [*programs(openssl), *runtimes(stores), *browsers(stores, exhibit)]
@@ -235,3 +258,22 @@ def _clients(patient: Patient) -> Iterator[Finding]:
     situation = Situation(patient.system, exhibit.anchor)
     patient.answers = [Answer(each, remedy(each, situation)) for each in verdicts]
     yield Finding("clients", None, f"each was shown {exhibit.words}, on {HOST}")
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+LOOKS: dict[str, Look] = {
+    "openssl": _openssl,
+    "also": _others,
+    "python": _python,
+    "folder": _folder,
+    "kept": _kept,
+    "local CA": _authority,
+    "stores": _stores,
+    "clock": _clock,
+    "port": _port,
+    "clients": _clients,
+}
+"""What is looked at, in this order, by the name that its findings have."""

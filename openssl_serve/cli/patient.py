@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from openssl_serve.errors import CertificateError, OpensslNotFoundError, TrustStoreError
 
 if TYPE_CHECKING:
-    from openssl_serve.certs.store import Store
+    from openssl_serve.certs.authority import Authority
+    from openssl_serve.certs.store import Kept, Store
     from openssl_serve.clients.mending import Answer
     from openssl_serve.openssl.binary import Openssl
     from openssl_serve.trust.stores import Finding as StoreFinding
@@ -50,15 +51,30 @@ class Patient:
             return None
 
     @cached_property
+    def authority(self) -> "Authority | None":
+        """The local CA, if there is one. Raises CertificateError."""
+        return self.store.find_authority()
+
+    @property
+    def has_readable_authority(self) -> bool:
+        """Whether its local CA, if there is one, can be read; which is a finding of its own."""
+        try:
+            _ = self.authority
+        except CertificateError:
+            return False
+        return True
+
+    @cached_property
+    def kept(self) -> "tuple[Kept, ...]":
+        """The kept pairs; none can be told without the local CA. Raises StoreError."""
+        return self.store.list() if self.has_readable_authority else ()
+
+    @cached_property
     def target(self) -> "Target | None":
         """The local CA, for those who may trust it; None without one that can be read."""
         from openssl_serve.trust.target import target_of  # noqa: PLC0415
 
-        try:
-            authority = self.store.find_authority()
-        except CertificateError:
-            # Which is a finding of its own.
-            return None
+        authority = self.authority if self.has_readable_authority else None
         return self._stack.enter_context(target_of(authority, self.openssl)) if authority else None
 
     @cached_property

@@ -7,6 +7,7 @@ from certificates import DAY, KEY, NAMES, NOW, ours, write
 from stubs import libressl, saying, stub
 from trust_fixtures import debian
 
+from openssl_serve.hosts import Address
 from openssl_serve.trust import browsers, machine
 from openssl_serve.trust.stores import find_program
 from openssl_serve.trust.system import SystemStore
@@ -35,7 +36,10 @@ def test_an_empty_machine_is_well_and_stays_empty(cli, home):
     assert found["openssl"][0][0] is True
     assert found["folder"] == [(True, f"{home} is made when needed")]
     assert found["kept"] == [(None, "no certificate yet")]
-    assert found["local CA"] == [(None, "none: certificates are self-signed")]
+    assert found["local CA"] == [
+        (None, "none, so certificates are self-signed: openssl-serve trust makes one")
+    ]
+    assert "the default, is" in found["port"][0][1] or found["port"][0][0] is None
     assert found["clock"][0][0] is True
     assert not home.exists()
 
@@ -70,11 +74,13 @@ def test_what_trust_stores_say_of_the_local_ca(cli, monkeypatch, tmp_path, users
 
     cli.good("generate", "--ca")
     assert findings(cli.good(*EXAM))["stores"] == [
-        (None, f"{system}: not trusted, it is not there")
+        (None, f"{system} does not trust the local CA: openssl-serve trust --store system")
     ]
 
     cli.good("trust")
-    assert findings(cli.good(*EXAM))["stores"] == [(True, f"{system}: trusted, a TLS handshake")]
+    assert findings(cli.good(*EXAM))["stores"] == [
+        (True, f"{system} trusts the local CA: a TLS handshake")
+    ]
 
 
 def test_a_machine_without_trust_stores(cli, monkeypatch):
@@ -98,24 +104,46 @@ def test_what_is_wrong_with_the_folder(cli, home):
 
     assert finished.code == 1
     found = findings(finished)
-    assert found["folder"][0] == (False, f"{home} has mode 0755, and 0700 is private")
+    assert found["folder"][0] == (False, f"{home} has mode 0755: chmod 700 {home}")
     assert found["folder"][1][1].startswith(f"{home}/a_test.key can be read by others")
-    assert "without its key" in found["local CA"][0][1]
-    assert found["kept"][1][1].startswith(f"{home}/b_test.crt is no whole pair")
+    assert "the key of the local CA is missing, so it issues nothing" in found["local CA"][0][1]
+    assert found["kept"][1][1].startswith(f"{home}/b_test.crt is not part of a whole pair")
 
 
-@pytest.mark.parametrize("content", ["file", "garbage CA"])
-def test_errors_are_findings(cli, home, content):
-    if content == "file":
-        home.write_text("x")
-    else:
-        home.mkdir(mode=0o700)
-        (home / "_local_ca.crt").write_text("x")
+def bad(finished):
+    """What is wrong, by the names that it has."""
+    return {
+        name: [says for good, says in values if good is False]
+        for name, values in findings(finished).items()
+        if any(good is False for good, _ in values)
+    }
 
-    finished = cli(*EXAM)
+
+def test_what_is_wrong_with_the_local_ca_is_said_once(cli, home):
+    """Though nothing that is kept can be judged without it."""
+    cli.good("generate", "--ca", "a.test")
+    (home / "_local_ca.crt").write_text("x")
+
+    finished = cli("doctor", "--json")
 
     assert finished.code == 1
-    assert any(not good for values in findings(finished).values() for good, _ in values)
+    ((name, (says,)),) = bad(finished).items()
+    assert name == "local CA"
+    assert says.startswith(f"{home}/_local_ca.crt")
+    assert finished.out.count(says) == 1
+
+
+def test_a_file_where_the_folder_should_be_is_said_once(cli, home):
+    home.write_text("x")
+
+    assert bad(cli(*EXAM)) == {"folder": [f"{home} is not a folder"]}
+
+
+def test_what_the_system_refuses_is_a_finding_too(cli, home):
+    home.mkdir(mode=0o700)
+    (home / "a.key").symlink_to("nowhere")
+
+    assert bad(cli(*EXAM)) == {"folder": [f"{home}/a.key: no such file or directory"]}
 
 
 def test_no_openssl(cli, monkeypatch):
@@ -125,9 +153,10 @@ def test_no_openssl(cli, monkeypatch):
 
     assert finished.code == 1
     found = findings(finished)
-    assert found["program"][0] == (False, "no openssl program found in PATH")
+    assert found["openssl"][0] == (False, "no openssl program found in PATH")
+    assert all(good is None for good, _ in found["openssl"][1:])
     # Once is enough.
-    assert "others" not in found
+    assert "also" not in found
 
 
 def test_which_openssl_and_which_others(cli, tmp_path, monkeypatch):
@@ -159,7 +188,7 @@ def test_a_clock_that_went_back(cli, home):
 
 def test_a_port_in_use(cli, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        monkeypatch.setattr("openssl_serve.cli.doctor.DEFAULT_PORT", listener.getsockname()[1])
+        monkeypatch.setattr("openssl_serve.api.DEFAULT_ADDRESS", Address(*listener.getsockname()))
 
         (finding,) = findings(cli(*EXAM))["port"]
 

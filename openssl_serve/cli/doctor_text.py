@@ -1,4 +1,4 @@
-"""The words and the JSON of what clients have answered to `doctor`."""
+"""The words and the JSON of `doctor`: what it has found, and what clients have answered."""
 
 import os
 import sys
@@ -7,41 +7,55 @@ from typing import Any
 
 from openssl_serve.cli import render
 from openssl_serve.cli.layout import hanging
+from openssl_serve.cli.patient import Finding
 from openssl_serve.cli.render import paint
 from openssl_serve.clients.asking import Verdict
 from openssl_serve.clients.client import Trust
 from openssl_serve.clients.mending import Answer, remedies
 from openssl_serve.hosts import shorten
 
+_GOOD = {True: ("ok  ", "green"), False: ("BAD ", "red"), None: ("    ", None)}
+
+_TRUST = {
+    Trust.TRUSTS: ("yes ", "green"),
+    Trust.REFUSES: ("no  ", "yellow"),
+    Trust.BLIND: ("BAD ", "red"),
+    Trust.UNKNOWN: ("    ", None),
+}
+
 _TRUSTS = {Trust.TRUSTS: True, Trust.REFUSES: False, Trust.BLIND: True, Trust.UNKNOWN: None}
 
-_MIN_WIDTH = 10
-"""Of the names, as doctor's findings have it."""
+_NAME_WIDTH = 10
+"""Columns of what findings are about; names of clients may need more."""
+
+
+def show_finding(finding: Finding) -> None:
+    """Print one thing that was looked at."""
+    _show(_GOOD[finding.good], finding.name, finding.says)
 
 
 def show_clients(answers: Sequence[Answer]) -> None:
     """Print a line for each client, and then what to type."""
-    words = {
-        Trust.TRUSTS: paint("yes ", "green"),
-        Trust.REFUSES: paint("no  ", "yellow"),
-        Trust.BLIND: paint("BAD ", "red"),
-        Trust.UNKNOWN: "    ",
-    }
-    width = max([_MIN_WIDTH, *(len(verdict.client.name) for verdict, _ in answers)])
+    width = max([_NAME_WIDTH, *(len(verdict.client.name) for verdict, _ in answers)])
     for verdict, _ in answers:
         client, account = verdict.client, verdict.account
         which = ", ".join(filter(None, (account.version, client.program)))
         says = "; ".join(_says(verdict))
-        line = f"{which}: {says}" if says else which
-        head = f"{words[verdict.trust]} {client.name:<{width}}"
-        render.result(hanging(head, shorten(line, 400), sys.stdout))
+        _show(_TRUST[verdict.trust], client.name, f"{which}: {says}" if says else which, width)
     for line, names in remedies(answers).items():
-        render.result(hanging(f"     {'to mend':<{width}}", ", ".join(names), sys.stdout))
+        _show(_GOOD[None], "to mend", ", ".join(names), width)
+        # In one piece: it is to be pasted.
         render.result(paint(f"     {'':<{width}} $ {shorten(line, 400)}", "bright_black"))
 
 
+def _show(word: tuple[str, str | None], name: str, says: str, width: int = _NAME_WIDTH) -> None:
+    text, colour = word
+    head = f"{paint(text, colour) if colour else text} {name:<{width}}"
+    render.result(hanging(head, shorten(says, 400), sys.stdout))
+
+
 def clients_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
-    """The same; `trusts` null: it could not be asked."""
+    """The answers; `trusts` null: it could not be asked."""
     return [
         {
             "name": verdict.client.name,
