@@ -8,7 +8,8 @@ from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.clients import client_verdicts
 from openssl_serve.certs.store import Kept
 from openssl_serve.errors import CertificateError, InvalidHostError
-from openssl_serve.handlers.anchor import CERTIFICATE, PEM, PROFILE, Offer, OffersAnchor
+from openssl_serve.handlers.anchor import OffersAnchor
+from openssl_serve.handlers.anchor_offer import CERTIFICATE, PEM, PROFILE, Offer
 from openssl_serve.handlers.authorities import Authorities
 from openssl_serve.hosts import Host, parse_host
 from openssl_serve.live_contexts import Loadable

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from openssl_serve.anchors import offer_for
 from openssl_serve.cli import render
 from openssl_serve.errors import CertificateError
-from openssl_serve.handlers.anchor import PREFIX, Offer
+from openssl_serve.handlers.anchor_offer import PREFIX, Offer
 from openssl_serve.hosts import Address, Host, parse_host, shorten
 from openssl_serve.live_contexts import Loadable
 from openssl_serve.server.lan import lan_hosts
@@ -58,7 +58,7 @@ def invitation(addresses: Sequence[Address], certificate: Loadable) -> Invitatio
 def code(text: str) -> list[str]:
     """Return *text* as lines of a QR code for stderr; none if that is no place for one.
 
-    It is none when it is no terminal, is too narrow, or has no block characters.
+    It is none when it is not a terminal, is too narrow, or has no block characters.
     """
     if not sys.stderr.isatty():
         return []
@@ -94,7 +94,7 @@ def _why_not(addresses: Sequence[Address]) -> str:
     if not addresses:
         return "none reaches a Unix socket: leave out --socket"
     if any(bound in _EVERYWHERE for bound, _ in addresses):
-        return "this machine is in no network that one could be in"
+        return "none reaches this machine: it is not in a network"
     return f"only this machine reaches http://{addresses[0]}{PREFIX}; --lan --qr lets others in"
 
 
@@ -103,8 +103,8 @@ def _doubts(offer: Offer, host: Host) -> Iterable[str]:
         yield f"the certificate is not for {host}: --lan puts it in"
     never = ", ".join(offer.refusals)
     if never:
-        remedy = "" if offer.is_shared else "; with a CA for all: openssl-serve generate --ca"
-        yield f"not for {never}{remedy}"
+        remedy = "" if offer.is_shared else "; a local CA is for all: openssl-serve trust"
+        yield f"{never} will never accept it{remedy}"
 
 
 def _can_write(text: str) -> bool:

@@ -5,24 +5,18 @@ exactly one of them goes on to the handler behind.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from openssl_serve.errors import HttpError
+from openssl_serve.handlers.anchor_offer import CERTIFICATE, PEM, PREFIX, PROFILE, Offer
 from openssl_serve.handlers.authorities import Authorities
-from openssl_serve.hosts import Host, parse_host
+from openssl_serve.hosts import parse_host
 from openssl_serve.http1.fields import Authority
 from openssl_serve.http1.negotiation import wants_html
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.http1.targets import origin_form
 from openssl_serve.server.handling import Answer, Handler, Offload
-
-PREFIX = "/.well-known/openssl-serve/"
-"""Where what belongs to a server and not to its site may be (RFC 8615)."""
-
-CERTIFICATE, PEM, PROFILE = "openssl-serve.crt", "openssl-serve.pem", "openssl-serve.mobileconfig"
-"""The forms by file name: DER, under the extension that Android and Windows want, and so on."""
 
 _TYPES = {
     CERTIFICATE: b"application/x-x509-ca-cert",
@@ -39,33 +33,6 @@ _ALWAYS = (
     (b"Cache-Control", b"no-store"),
     (b"X-Content-Type-Options", b"nosniff"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What there is to trust, and what is true of it."""
-
-    name: str
-    """As devices call it in their lists."""
-    fingerprint: str
-    ends: str
-    """Its last day."""
-    forms: dict[str, bytes]
-    """By file name: CERTIFICATE, PEM, PROFILE."""
-    hosts: tuple[Host, ...]
-    """What the server's certificate is for."""
-    is_shared: bool
-    """Whether it is the anchor of others too, as a local CA is; else it is the server's own."""
-    can_sign: bool
-    """Whether whoever has its key can make certificates that are trusted with it."""
-    permitted: tuple[str, ...]
-    """Hosts that these are limited to; none for no limit."""
-    refusals: dict[str, str]
-    """Families of clients that never accept the server's certificate, and why."""
-
-    def covers(self, host: Host) -> bool:
-        """Whether the server's certificate is for *host*."""
-        return any(each.covers(host) for each in self.hosts)
 
 
 class OffersAnchor:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from openssl_serve.handlers.anchor import PREFIX, Offer
+from openssl_serve.handlers.anchor_offer import PREFIX, Offer
 from openssl_serve.hosts import Host
 from openssl_serve.http1.fields import Authority
 from openssl_serve.pages import load
@@ -81,7 +81,7 @@ def _danger(offer: Offer) -> str:
         whom = "this server"
     return (
         f"Whoever has its private key can pose as {whom} to a device that trusts it. Install it "
-        "only from a computer that you trust, and undo it when you need it no longer."
+        "only from a computer that you trust, and undo it when you no longer need it."
     )
 
 
@@ -100,8 +100,8 @@ def _notices(offer: Offer, host: Host) -> Iterable[str]:
     if not offer.is_shared:
         never.insert(0, "This certificate is self-signed: there is no CA behind it.")
         never.append(
-            "It has to be trusted again whenever it is made anew. <code>openssl-serve generate "
-            "--ca</code> there, then a restart, and there is a CA, to be trusted once, whose "
+            "It has to be trusted again whenever it is made anew. After <code>openssl-serve "
+            "trust</code> there, it is a CA that is offered here, to be trusted once, whose "
             "certificates all clients accept."
         )
     if never:

@@ -151,7 +151,7 @@ class TestOnAPhone:
             assert found in plain(shown)
             assert found in re.sub("<[^>]+>", "", page)
             assert (f"  its SHA-256  {found}" in plain(shown)) is ca
-            assert ("but          not for Firefox" in plain(shown)) is not ca
+            assert ("but          Firefox will never accept it" in plain(shown)) is not ca
 
             (place,) = [
                 link for link in re.findall(r'href="(https:[^"]+)"', page) if ADDRESS in link

@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from openssl_serve.handlers.anchor import CERTIFICATE, PEM, PROFILE, Offer
+from openssl_serve.handlers.anchor_offer import CERTIFICATE, PEM, PROFILE, Offer
 from openssl_serve.handlers.anchor_page import anchor_page, anchor_text
 from openssl_serve.hosts import parse_host
 from openssl_serve.http1.fields import Authority
@@ -111,7 +111,7 @@ def test_a_self_signed_certificate_says_who_never_accepts_it_and_what_helps():
 
     assert "until they trust its certificate" in text
     assert "Firefox will never accept it (Firefox accepts no CA:TRUE" in text
-    assert "openssl-serve generate --ca" in text
+    assert "openssl-serve trust" in text
     assert text.count("Firefox") == 2
     assert "Certificate Trust Settings" in text
 

@@ -155,7 +155,7 @@ def test_a_network_of_the_other_family_is_none(pair, monkeypatch):
         ),
         ([("::1", 8080)], "only this machine reaches http://[::1]:8080/"),
         ([], "none reaches a Unix socket: leave out --socket"),
-        ([("::", 8080)], "this machine is in no network"),
+        ([("::", 8080)], "none reaches this machine: it is not in a network"),
     ],
 )
 def test_where_no_phone_comes_there_is_a_reason_and_no_code(pair, monkeypatch, addresses, words):
@@ -174,7 +174,7 @@ def test_of_a_self_signed_certificate_it_says_who_never_trusts_it(pair):
 
     assert lines == [
         ("to trust", "the certificate above; devices call it my.test"),
-        ("but", "not for Firefox; with a CA for all: openssl-serve generate --ca"),
+        ("but", "Firefox will never accept it; a local CA is for all: openssl-serve trust"),
     ]
 
 
