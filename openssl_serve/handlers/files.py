@@ -24,7 +24,6 @@ from openssl_serve.handlers.folder import Folder, FolderOptions, Opened
 from openssl_serve.handlers.listing import Codings, list_folder
 from openssl_serve.handlers.live_page import is_page
 from openssl_serve.handlers.lookup import Found, Listed, Lookup
-from openssl_serve.handlers.media_types import media_type
 from openssl_serve.handlers.representation import (
     SMALL,
     Field,
@@ -34,6 +33,7 @@ from openssl_serve.handlers.representation import (
     describe,
     fingerprint,
     holding,
+    kind_of,
     represent,
     represent_live,
     respond,
@@ -186,7 +186,7 @@ class Files:
         """Answer with what was *found*, or another form of it; closes it."""
         opened = found.opened
         body = FileBody(opened.fd, 0, opened.status.st_size)
-        kind = media_type(os.fsdecode(os.path.basename(opened.path)))
+        kind = kind_of(opened)
         always = self._always
         if found.stands_in:
             # Not kept: what is not there may come at any moment.

@@ -8,6 +8,11 @@ from typing import NamedTuple
 from openssl_serve.errors import HttpError
 from openssl_serve.handlers.folder import Opened
 from openssl_serve.handlers.live_page import VARIANT, with_script
+from openssl_serve.handlers.media_types import (
+    BEGINNING,
+    media_type,
+    type_of_beginning,
+)
 from openssl_serve.handlers.ranges import partial
 from openssl_serve.http1.bodies import FileBody
 from openssl_serve.http1.conditional import Validators, precondition, wanted_ranges
@@ -42,6 +47,12 @@ def fingerprint(status: os.stat_result) -> Fingerprint:
     return (
         status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_dev,
     )  # fmt: skip
+
+
+def kind_of(opened: Opened) -> bytes:
+    """Return the media type of *opened*: what its name says, else what its beginning does."""
+    kind = media_type(os.fsdecode(os.path.basename(opened.path)))
+    return kind or type_of_beginning(os.pread(opened.fd, BEGINNING, 0))
 
 
 def represent(

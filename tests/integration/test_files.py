@@ -52,6 +52,21 @@ def test_head_is_get_without_the_content(server, content):
     assert server.get("/file.bin", method=b"HEAD").body == b""
 
 
+def test_what_its_name_does_not_tell_its_content_does(serve, root, monkeypatch):
+    """A browser shows LICENSE and go.mod, and does not save them."""
+    monkeypatch.setattr("openssl_serve.handlers.files.SETTLED_S", -10.0)
+    (root / "LICENSE").write_text("Grünes Gras\n" * 1000)
+    (root / "segment.ts").write_bytes(b"G@\0\x10" * 50)
+    server = serve()
+
+    for _ in range(2):
+        text = server.get("/LICENSE", b"Accept-Encoding: gzip")
+        assert text.get(b"content-type") == b"text/plain; charset=utf-8"
+        assert text.get(b"content-encoding") == b"gzip"
+        assert server.get("/segment.ts").get(b"content-type") == b"application/octet-stream"
+    assert server.get("/LICENSE").get(b"x-content-type-options") == b"nosniff"
+
+
 def test_an_empty_file_is_a_file(server, root):
     (root / "empty").touch()
 
