@@ -85,12 +85,14 @@ class Session:
     def wait(self) -> int:
         """Return the exit status, as a shell has it."""
         end = time.monotonic() + DEADLINE_S
-        while self.process.poll() is None:
+        has_ended, shown = False, self._master >= 0
+        while shown or not has_ended:
             assert time.monotonic() < end, f"still there: {self._text!r}"
-            # What is shown has to be read, or the writers wait.
-            self._read(0.02)
-        while self._master >= 0 and self._read(0):
-            pass
+            has_ended = self.process.poll() is not None
+            # What is shown has to be read, or the writers wait; and what was shown last as well.
+            shown = self._read(0 if has_ended else 0.02)
+            if self._master < 0:
+                self.process.wait(DEADLINE_S)
         code = self.process.returncode
         return code if code >= 0 else 128 - code
 
