@@ -163,7 +163,7 @@ def parse_subtree(text: str) -> Subtree:
         try:
             return ipaddress.ip_network(text)
         except ValueError as error:
-            raise InvalidHostError(f'"{shorten(text)}" is no network: {error}', HINT) from error
+            raise InvalidHostError(f'"{shorten(text)}" is not a network: {error}', HINT) from error
     return parse_host(text)
 
 

@@ -56,5 +56,7 @@ def file_mode(text: str | None) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and 3 <= len(text) <= 4 and max(text) <= "7"):
-        raise UsageError(f'--socket-mode "{shorten(text)}" is no mode', "three octal digits: 660")
+        raise UsageError(
+            f'--socket-mode "{shorten(text)}" is not a mode', "three octal digits: 660"
+        )
     return int(text, 8)

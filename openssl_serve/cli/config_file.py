@@ -31,7 +31,7 @@ def read_file(named: str) -> Keys:
 def find_file() -> tuple[Path | None, Keys]:
     """Read the file in the current folder, if there is any; costs two calls of stat if not.
 
-    Raises UsageError for one that cannot be read, is no TOML, or is a stranger's.
+    Raises UsageError for one that cannot be read, is not TOML, or is a stranger's.
     """
     for name in (FILE_NAME, PROJECT_FILE):
         try:

@@ -20,7 +20,7 @@ _WORDS = (
     (r"Option '(\S+)' requires an argument\.", r"\1 needs a value"),
     (r"Option '(\S+)' does not take a value\.", r"\1 takes no value"),
     (r"Got unexpected extra argument\(s\) \((.*)\)", r"too many words: \1"),
-    (_VALUE + r"'(.*)' is not a valid int\.", r'\1 "\2" is no number'),
+    (_VALUE + r"'(.*)' is not a valid int\.", r'\1 "\2" is not a number'),
     (_VALUE + r"'(.*)' is not a valid boolean\..*", r'\1 "\2": 1 or 0 is wanted'),
     (_VALUE + r"(\S+) is not in the range (\d+)<=x<=(\d+)\.", r"\1 \2: from \3 to \4 make sense"),
 )

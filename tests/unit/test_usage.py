@@ -28,8 +28,8 @@ def here(tmp_path, monkeypatch):
         ("--no-port", "there is no option --no-port"),
         (". b c", "too many words: b c"),
         ("list a", "too many words: a"),
-        ("--workers x", '--workers "x" is no number'),
-        ("generate --days=1.5", '--days "1.5" is no number'),
+        ("--workers x", '--workers "x" is not a number'),
+        ("generate --days=1.5", '--days "1.5" is not a number'),
         ("export --port 0", "--port 0: from 1 to 65535 make sense"),
         ("--workers 0", "--workers 0: from 1 to 64 make sense"),
         ("--threads 1001", "--threads 1001: from 1 to 1000 make sense"),
@@ -49,7 +49,7 @@ def test_the_parser_speaks_as_we_do(cli, here, line, error):
     [
         ("VERBOSE", "maybe", '--verbose "maybe": 1 or 0 is wanted'),
         ("LAN", "", None),
-        ("WORKERS", "two", '--workers "two" is no number'),
+        ("WORKERS", "two", '--workers "two" is not a number'),
     ],
 )
 def test_a_variable_that_cannot_be_meant_so(cli, here, monkeypatch, name, value, error):
