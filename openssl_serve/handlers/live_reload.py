@@ -54,7 +54,8 @@ class Reloads:
 
         The state of the folder is the first that it is told.
         """
-        head = accept(request)
+        # What stands there is a ticket (authentication.py), and browsers want it named again.
+        head = accept(request, request.get(b"sec-websocket-protocol") or b"")
 
         def begin(exchange: Exchange) -> None:
             if exchange.server.draining:
@@ -110,5 +111,13 @@ class LiveReload:
             if path == CHANGES:
                 return self._reloads.open(request)
             if path == SCRIPT:
-                return Response(200, _FIELDS, read_script("reload"))
+                return Response(200, _FIELDS, _script(request))
         return self._handler(request)
+
+
+def _script(request: Request) -> bytes:
+    script = read_script("reload")
+    if b"authorization" in request.values:
+        # Whoever asks has been asked for a password.
+        script = script.replace(b"guarded = false", b"guarded = true")
+    return script

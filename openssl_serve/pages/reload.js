@@ -7,7 +7,10 @@
   const script = new URL(document.currentScript.src);
   // Where the folder stands that this page is of: "" for the top.
   const place = script.pathname.replace("/.openssl-serve/reload.js", "");
-  const source = script.origin.replace("http", "ws") + place + "/.openssl-serve/reload";
+  const source = script.origin + place + "/.openssl-serve/reload";
+  // Whether there is a password, set by the server: Safari sends none with a WebSocket, so that it
+  // is opened with a ticket, which any other request gets.
+  const guarded = false;
   // Milliseconds until it is tried again: a server that restarts takes the first, and one that has
   // ended is not asked all the time.
   const SHORTEST = 250;
@@ -16,6 +19,7 @@
   let again = 0;
   let state = null;
   let socket = null;
+  let attempt = null;
 
   function restyle(paths) {
     const links = [...document.querySelectorAll("link[rel~=stylesheet]")];
@@ -40,27 +44,43 @@
     else if (document.hidden) rest();
   }
 
-  function listen() {
+  async function listen() {
     clearTimeout(again);
-    if (socket) return;
-    socket = new WebSocket(source);
-    socket.onmessage = heard;
-    socket.onclose = () => {
-      socket = null;
-      // A page that nobody looks at learns the state when somebody does.
-      if (!document.hidden) again = setTimeout(listen, wait);
-      wait = Math.min(2 * wait, LONGEST);
-    };
+    if (attempt) return;
+    const mine = (attempt = new AbortController());
+    try {
+      const tickets = guarded ? [await ticket(mine.signal)] : [];
+      socket = new WebSocket(source.replace("http", "ws"), tickets);
+      socket.onmessage = heard;
+      socket.onclose = later;
+    } catch {
+      if (attempt === mine) later();
+    }
+  }
+
+  async function ticket(signal) {
+    const answer = await fetch(source, { signal });
+    if (!answer.ok) throw new Error(answer.statusText);
+    return answer.text();
+  }
+
+  function later() {
+    attempt = socket = null;
+    // A page that nobody looks at learns the state when somebody does.
+    if (!document.hidden) again = setTimeout(listen, wait);
+    wait = Math.min(2 * wait, LONGEST);
   }
 
   // Nobody need look at the folder for a page that nobody looks at; and one with a WebSocket would
   // not be kept as it is for the way back to it.
   function rest() {
     clearTimeout(again);
-    if (!socket) return;
-    socket.onmessage = socket.onclose = null;
-    socket.close();
-    socket = null;
+    if (attempt) attempt.abort();
+    if (socket) {
+      socket.onmessage = socket.onclose = null;
+      socket.close();
+    }
+    attempt = socket = null;
   }
 
   document.addEventListener("visibilitychange", () => {

@@ -9,6 +9,7 @@ from server_fixtures import eventually
 from e2e import firefox
 from e2e.chromium import PROGRAM, Tab, tab
 from openssl_serve import api
+from openssl_serve.handlers.authentication import BasicAuth
 from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.handlers.folder import FolderOptions
 from openssl_serve.handlers.site import FolderContent
@@ -239,12 +240,30 @@ def test_over_plain_http_it_is_not_over_tls_either(browser, serve, site, reloads
     browser.open("about:blank")
 
 
-def test_a_password_is_asked_for_once(browser, serve, site, reloads):
-    running = serve(folder=LIVE, auth=Credentials("me", "secret"))
+@pytest.mark.parametrize("name", ["Chromium", "Safari"])
+def test_a_password_is_asked_for_once(browser, serve, site, reloads, monkeypatch, name):
+    if name == "Safari":
+        # It has a password for every request but this.
+        answer = BasicAuth.__call__
+
+        def without(self, request):
+            if request.upgrade:
+                assert request.values.pop(b"authorization")
+            return answer(self, request)
+
+        monkeypatch.setattr(BasicAuth, "__call__", without)
+    auth = Credentials("me", "secret")
+    running = serve(folder=LIVE, auth=auth)
     browser.open(f"https://me:secret@localhost:{running.port}/")
-    listening(reloads)
+    settled(browser, reloads)
+    # After a restart there are other tickets.
+    running.stop()
+    running.server.server_close()
+    running = serve(folder=LIVE, auth=auth, address=api.Address("127.0.0.1", running.port))
+    settled(browser, reloads)
     browser.loading(lambda: rewrite(site))
     assert browser.js("document.title") == "two"
+    assert "/.openssl-serve/reload 401 " not in running.log
     browser.open("about:blank")
 
 

@@ -231,7 +231,49 @@ def test_strangers_hear_nothing(serve, root):
         Page(client)
     assert caught.value.response.status_code == 401
     with running.tls() as client:
-        assert Page(client, ("Authorization", "Basic bWU6cGFzcw==")).state()
+        assert Page(client, PASSWORD).state()
+
+
+PASSWORD = ("Authorization", "Basic bWU6cGFzcw==")
+
+
+def test_safari_gets_in_with_a_ticket(serve):
+    """It sends no password with a WebSocket, and with everything else."""
+    running = serve(folder=LIVE, auth=Credentials("me", "pass"))
+    known = b": ".join(each.encode() for each in PASSWORD)
+    assert b"guarded = true" in running.get("/.openssl-serve/reload.js", known).body
+    answer = running.get(CHANGES, known)
+    assert (answer.status, answer.get(b"cache-control")) == (200, b"no-store")
+    with running.tls() as client:
+        page = Page(client, protocol=answer.text)
+        assert page.protocol.subprotocol == answer.text
+        assert page.state()
+    assert answer.text not in running.log
+
+
+def test_a_ticket_is_for_a_websocket_of_its_server_alone(serve):
+    running = serve(folder=LIVE, auth=Credentials("me", "pass"))
+    known = b": ".join(each.encode() for each in PASSWORD)
+    ticket = running.get(CHANGES, known).text
+    others = serve(folder=LIVE, auth=Credentials("me", "pass")).get(CHANGES, known).text
+    for wrong in (others, ticket[:-1], ticket.upper(), "x"):
+        with running.tls() as client, pytest.raises(InvalidStatus) as caught:
+            Page(client, protocol=wrong)
+        assert caught.value.response.status_code == 401
+    shown = b"Sec-WebSocket-Protocol: " + ticket.encode()
+    upgrade = (b"Connection: Upgrade", b"Upgrade: websocket")
+    for target in ("/a.txt", "/.openssl-serve/reload.js", CHANGES):
+        assert running.get(target, shown).status == 401
+    assert running.get("/a.txt", shown, *upgrade).status == 401
+    # Of another origin: as without a password.
+    with running.tls() as client, pytest.raises(InvalidStatus) as caught:
+        Page(client, protocol=ticket, origin="https://evil.example")
+    assert caught.value.response.status_code == 403
+
+
+def test_without_a_password_there_is_no_ticket(running):
+    assert b"guarded = false" in running.get("/.openssl-serve/reload.js").body
+    assert running.get(CHANGES).status == 426
 
 
 def test_it_works_over_plain_http_where_that_is_served(serve, root):
