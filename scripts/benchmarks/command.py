@@ -27,9 +27,10 @@ from benchmarks.figures import (
 )
 from benchmarks.loads import LOADS, PROXY_LOADS, Target, missing_programs
 from benchmarks.makers import GENERATE, RUN_TIMEOUT_S, RUNS, Maker, find_makers, generate
-from benchmarks.peers import NPM_PACKAGES, ROOT, Peer, find_all, install_npm
+from benchmarks.peers import NPM_PACKAGES, find_all, install_npm
 from benchmarks.picture import picture
 from benchmarks.processes import BenchError, Strangers, output
+from benchmarks.programs import ROOT, Peer
 from benchmarks.proxies import find_proxies
 from benchmarks.rounds import Plan, run
 from benchmarks.table import aims, measured, table

@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import client
-from benchmarks.peers import Peer, Site
 from benchmarks.processes import SAMPLE_INTERVAL_S, BenchError, Server, run_load
+from benchmarks.programs import Peer, Site
 
 SMALL, SMALL_BYTES = "f.txt", 1024
 LARGE, LARGE_BYTES = "big.bin", 100_000_000

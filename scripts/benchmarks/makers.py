@@ -11,8 +11,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.figures import OURS
-from benchmarks.peers import node_program, npm_version, our_program
 from benchmarks.processes import BenchError, Word, output, timed
+from benchmarks.programs import node_program, npm_version, our_program
 from benchmarks.rounds import Figures, Say, Workspace
 
 GENERATE = "generate"

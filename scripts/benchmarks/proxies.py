@@ -1,21 +1,22 @@
 """The reverse proxies, and the one server behind all of them: a file server, plain, on loopback."""
 
-import shutil
 from pathlib import Path
 
 from benchmarks.figures import OURS
-from benchmarks.peers import (
-    CADDYFILE_TOP,
+from benchmarks.processes import Word
+from benchmarks.programs import (
     Peer,
     Site,
+    caddy_command,
+    caddy_version,
+    nginx_command,
+    nginx_program,
+    nginx_version,
     node_program,
     npm_version,
+    our_command,
     our_program,
-    places,
-    system_user,
-    version_of,
 )
-from benchmarks.processes import Word
 
 NPM_PACKAGE = "local-ssl-proxy"
 
@@ -28,16 +29,8 @@ def find_proxies(npm_folder: Path) -> list[Peer]:
 # --- the upstream
 
 UPSTREAM = """\
-daemon off; {user}
-worker_processes 1; pid {scratch}/upstream.pid; error_log {scratch}/upstream.log;
-events {{ worker_connections 4096; }}
-http {{
-    client_body_temp_path {scratch}/body; proxy_temp_path {scratch}/proxy;
-    fastcgi_temp_path {scratch}/fastcgi; uwsgi_temp_path {scratch}/uwsgi;
-    scgi_temp_path {scratch}/scgi;
     access_log off;
     sendfile on; tcp_nopush on;
-    keepalive_requests 1000000000; keepalive_time 24h;
     server {{ listen 127.0.0.1:{upstream_port}; root {folder}; }}
 }}
 """
@@ -45,11 +38,7 @@ http {{
 
 def upstream(site: Site) -> list[Word] | None:
     """Return what starts the upstream of *site*: nginx, the quickest at hand; None without."""
-    program = _nginx_program()
-    if program is None:
-        return None
-    config = site.write("upstream.conf", UPSTREAM.format(user=system_user(), **places(site)))
-    return [program, "-p", site.scratch, "-c", config, "-e", site.scratch / "upstream.log"]
+    return nginx_command(site, UPSTREAM, workers="1") if nginx_program() else None
 
 
 # --- openssl-serve
@@ -60,9 +49,7 @@ def openssl_serve() -> Peer:
     program, version = our_program()
 
     def command(site: Site) -> list[Word]:
-        pair: list[Word] = ["--cert", site.certificate, "--cert-key", site.key]
-        url = f"http://127.0.0.1:{site.upstream_port}"
-        return [program, url, *pair, "--bind-addr", f"127.0.0.1:{site.tls_port}"]
+        return our_command(program, site, f"http://127.0.0.1:{site.upstream_port}")
 
     return Peer(OURS, version, command, redirects=False)
 
@@ -70,15 +57,7 @@ def openssl_serve() -> Peer:
 # --- nginx
 
 NGINX = """\
-daemon off; {user}
-worker_processes auto; pid {scratch}/pid; error_log {scratch}/error.log;
-events {{ worker_connections 4096; }}
-http {{
-    client_body_temp_path {scratch}/body; proxy_temp_path {scratch}/proxy;
-    fastcgi_temp_path {scratch}/fastcgi; uwsgi_temp_path {scratch}/uwsgi;
-    scgi_temp_path {scratch}/scgi;
     access_log {scratch}/access.log;
-    keepalive_requests 1000000000; keepalive_time 24h;
     upstream app {{
         server 127.0.0.1:{upstream_port};
         keepalive 64; keepalive_requests 1000000000; keepalive_time 24h;
@@ -100,25 +79,12 @@ http {{
 
 def nginx() -> Peer:
     """Find nginx, with the settings that keep its upstream connections open."""
-    program = _nginx_program()
-
-    def command(site: Site) -> list[Word]:
-        config = site.write("nginx.conf", NGINX.format(user=system_user(), **places(site)))
-        where: list[Word] = ["-p", site.scratch, "-c", config, "-e", site.scratch / "error.log"]
-        return [str(program), *where]
-
-    return Peer("nginx", version_of([program, "-v"]), command, redirects=False)
-
-
-def _nginx_program() -> str | None:
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    return Peer("nginx", nginx_version(), lambda site: nginx_command(site, NGINX), redirects=False)
 
 
 # --- Caddy
 
-CADDYFILE = (
-    CADDYFILE_TOP
-    + """\
+CADDYFILE = """\
 https://:{tls_port} {{
     bind 127.0.0.1
     tls {certificate} {key}
@@ -128,18 +94,13 @@ https://:{tls_port} {{
     }}
 }}
 """
-)
 
 
 def caddy() -> Peer:
     """Find Caddy."""
-    program = shutil.which("caddy")
-
-    def command(site: Site) -> list[Word]:
-        config = site.write("Caddyfile", CADDYFILE.format(**places(site)))
-        return [str(program), "run", "--config", config, "--adapter", "caddyfile"]
-
-    return Peer("caddy", version_of([program, "version"]), command, redirects=False)
+    return Peer(
+        "caddy", caddy_version(), lambda site: caddy_command(site, CADDYFILE), redirects=False
+    )
 
 
 # --- local-ssl-proxy

@@ -27,8 +27,8 @@ from benchmarks.loads import (
     check_answers,
     warm_up,
 )
-from benchmarks.peers import Peer, Site
 from benchmarks.processes import BenchError, Server, Word, free_port, output
+from benchmarks.programs import Peer, Site
 from benchmarks.proxies import upstream
 
 OPENSSL_CONFIG = """\
