@@ -6,10 +6,11 @@ from dataclasses import replace
 from openssl_serve.certs.authority import Authority, new_profile, same_profile
 from openssl_serve.certs.issue import authority_recipe, recipe_for
 from openssl_serve.certs.judgement import wanted_shape
-from openssl_serve.certs.profile import MAX_DAYS, CertificateProfile, Shape
+from openssl_serve.certs.plan import plan_for
+from openssl_serve.certs.profile import CertificateProfile, Shape
 from openssl_serve.certs.store import Kept, Store
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import Host, parse_host
+from openssl_serve.hosts import Subtree
 from openssl_serve.openssl.commands import CERTIFICATE, KEY, Issuer
 
 _CA = Issuer("ca.crt", "ca.key")
@@ -21,7 +22,7 @@ def explain(
     program: str,
     *,
     ca: bool = False,
-    permitted: tuple[Host, ...] = (),
+    permitted: tuple[Subtree, ...] = (),
 ) -> str:
     """How the certificate for *profile* is made; with *ca*, by a local CA, made if need be."""
     authority = store.find_authority()
@@ -37,22 +38,25 @@ def explain(
         return f"# a certificate for {name}, by the local CA\n{script}"
     if not ca:
         raise UsageError("there is no local CA", "make one: openssl-serve generate --ca")
-    made = authority_recipe(new_profile(permitted)).as_script(program)
     script = recipe_for(profile, issuer=_CA).as_script(program)
     return (
-        f"# the local CA\n{made}mv {KEY} {_CA.key}; mv {CERTIFICATE} {_CA.certificate}\n\n"
-        f"# a certificate for {name}, by that CA\n{script}"
+        f"{explain_authority(program, permitted)}\n# a certificate for {name}, by that CA\n{script}"
     )
 
 
-def explain_renewal(store: Store, kept: Kept, program: str) -> str:
-    """How *kept* is renewed: with its names and its key."""
-    hosts = tuple(map(parse_host, kept.facts.names))
-    profile = CertificateProfile(hosts, max(1, min(kept.lifetime_days, MAX_DAYS)))
-    authority = store.find_authority()
-    leaf = authority and wanted_shape(profile, authority) is Shape.LEAF
-    issuer = authority.issuer if authority and leaf else None
-    script = recipe_for(profile, issuer=issuer, new_key=False).as_script(program)
+def explain_authority(program: str, permitted: tuple[Subtree, ...] = ()) -> str:
+    """How a new local CA is made."""
+    made = authority_recipe(new_profile(permitted)).as_script(program)
+    return f"# the local CA\n{made}mv {KEY} {_CA.key}; mv {CERTIFICATE} {_CA.certificate}\n"
+
+
+def explain_renewal(store: Store, kept: Kept, program: str, *, new_key: bool = False) -> str:
+    """How *kept* is renewed. Raises CertificateError if it is somebody else's."""
+    plan = plan_for(kept.profile, kept.facts, store.find_authority(), new_key=new_key)
+    recipe = recipe_for(plan.profile, issuer=plan.issuer, new_key=not plan.keep_key)
+    script = recipe.as_script(program)
+    if not plan.keep_key:
+        return f"# {kept.host}, with a new key\n{script}"
     return f"# {kept.host}, with the same key\n{_same_key(str(kept.key_path))}{script}"
 
 

@@ -17,7 +17,7 @@ from openssl_serve.certs.pairs import check_readable
 from openssl_serve.certs.pem_files import read_file
 from openssl_serve.certs.sites import Site
 from openssl_serve.certs.store import Kept
-from openssl_serve.errors import CertificateError
+from openssl_serve.errors import CertificateError, typed
 from openssl_serve.openssl import commands
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.openssl.commands import Recipe
@@ -115,7 +115,7 @@ def _mobileconfig(kept: Kept, _: Export) -> Exported:
     if anchor is None:
         raise CertificateError(
             f"{kept.cert_path}: its issuer is not kept here, and only that could be trusted",
-            f"have it issued anew: openssl-serve renew {kept.host}",
+            f"have it issued anew: {typed('openssl-serve', 'renew', kept.host)}",
         )
     return Exported(anchor.mobileconfig)
 
@@ -131,7 +131,7 @@ def _cert_manager(kept: Kept, _wanted: Export) -> Exported:
     if kept.authority is None:
         raise CertificateError(
             f"{kept.cert_path} was issued by no local CA, and cert-manager needs one",
-            "openssl-serve generate --ca, then the host again",
+            f"have it issued by one: {typed('openssl-serve', 'generate', '--ca', kept.host)}",
         )
     if refusal := kept.authority.refusal(()):
         # It could issue nothing there either.

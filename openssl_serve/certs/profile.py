@@ -89,11 +89,14 @@ class CertificateProfile:
         if not self.hosts:
             raise UsageError("a certificate needs a host", "name one: --cert-host my.dev.local")
         if self.days < 1:
-            raise UsageError(f"a certificate cannot be valid for {self.days} days")
+            raise UsageError(
+                f"a certificate cannot be valid for {self.days} days",
+                f"--days {DEFAULT_DAYS} is the default",
+            )
         if self.days > MAX_DAYS:
             raise UsageError(
-                f"{self.days} days are too long: iPhones and Macs refuse server certificates "
-                f"that are valid for more than 825",
+                f"{self.days} days are too long: iPhones and Macs refuse server certificates of "
+                f"more than 825, counted in seconds",
                 f"--days {MAX_DAYS} is the most, {DEFAULT_DAYS} the default",
             )
 

@@ -1,7 +1,7 @@
 """The kept certificates and the local CA that issues them: make, use again, renew, remove.
 
-What is good enough is judgement.py's, how files are written folder.py's, how certificates are
-made issue.py's.
+What is good enough is judgement.py's, what is made instead plan.py's, how it is made issue.py's,
+and how files are written folder.py's.
 """
 
 import os
@@ -16,15 +16,16 @@ from openssl_serve.certs.authority import Authority
 from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.folder import Folder
-from openssl_serve.certs.judgement import Verdict, is_ours, judge, renewed, wanted_shape
+from openssl_serve.certs.judgement import Verdict, is_ours, judge
 from openssl_serve.certs.pairs import Pairs, check_readable, keep_private
-from openssl_serve.certs.profile import MAX_DAYS, CertificateProfile, KeyType, Shape
+from openssl_serve.certs.plan import plan_for
+from openssl_serve.certs.profile import MAX_DAYS, CertificateProfile
 from openssl_serve.errors import (
     CertificateError,
     InvalidHostError,
     StoreError,
-    UsageError,
     reason_of,
+    typed,
 )
 from openssl_serve.hosts import Host, HostKind, Subtree, parse_host
 
@@ -46,6 +47,17 @@ class Kept(Certificate):
                     return host
         # Somebody else's: what Host.slug makes of a name, backwards.
         return Host(unquote(self.cert_path.stem.replace("_", ".")), HostKind.DNS)
+
+    @property
+    def profile(self) -> CertificateProfile:
+        """A request for one like it. Raises CertificateError if it is somebody else's."""
+        if not is_ours(self.facts):
+            again = typed("openssl-serve", "generate", "--force", self.host)
+            raise CertificateError(
+                f"{self.cert_path} was not made here, and is not renewed",
+                f"make another in its place: {again}",
+            )
+        return CertificateProfile((self.host,), max(1, min(self.lifetime_days, MAX_DAYS)))
 
     @property
     def lifetime_days(self) -> int:
@@ -114,13 +126,7 @@ class Store:
 
         Raises StoreError when there is none, and as `ensure` does.
         """
-        kept = self.get(host)
-        if not is_ours(kept.facts):
-            raise CertificateError(
-                f"{kept.cert_path} was not made here, and is not renewed",
-                f"make another in its place: openssl-serve generate --force {host}",
-            )
-        profile = CertificateProfile((host,), max(1, min(kept.lifetime_days, MAX_DAYS)))
+        profile = self.get(host).profile
         return self.issue_anew(profile, new_key=new_key, openssl=openssl)
 
     def find(self, host: Host) -> Kept | None:
@@ -134,7 +140,7 @@ class Store:
         kept = self.find(host)
         if kept is None:
             self._say_what_is_broken(host)
-            hints = [f"make one: openssl-serve generate {host}"]
+            hints = [f"make one: {typed('openssl-serve', 'generate', host)}"]
             if names := ", ".join(str(kept.host) for kept in self.list()):
                 hints.append(f"kept are: {names}")
             raise StoreError(f"no certificate is kept for {host} in {self.folder}", *hints)
@@ -146,7 +152,7 @@ class Store:
         if not any(map(os.path.lexists, paths)):
             return
         check_readable(*paths)
-        again = f"make it again: openssl-serve generate {host}"
+        again = f"make it again: {typed('openssl-serve', 'generate', host)}"
         for path in paths:
             if not path.exists():
                 raise CertificateError(f"{path} is missing", again)
@@ -218,45 +224,18 @@ class Store:
     ) -> Kept:
         from openssl_serve.certs.issue import issue  # noqa: PLC0415 - not needed to start again
 
-        authority, note = self._issuer(profile)
-        asked = profile.hosts
-        keep_key = False
-        if verdict.facts:
-            profile = renewed(profile, verdict.facts)
-            keep_key = not new_key and profile.key_type is KeyType.described(verdict.facts.key)
-        issuer = None
-        if authority:
-            hosts = tuple(h for h in profile.hosts if h in asked or authority.permits(h))
-            days = min(profile.days, authority.days_left())
-            profile = replace(profile, hosts=hosts, days=days)
-            issuer = authority.issuer
+        plan = plan_for(profile, verdict.facts, self.find_authority(), new_key=new_key)
         moved = self._pairs.make(
             profile.slug,
-            lambda stage: issue(openssl, profile, stage, issuer=issuer, new_key=not keep_key),
-            keep_key=keep_key,
+            lambda stage: issue(
+                openssl, plan.profile, stage, issuer=plan.issuer, new_key=not plan.keep_key
+            ),
+            keep_key=plan.keep_key,
             unusable=verdict.unusable,
         )
         cert, key = self._pairs.paths(profile.slug)
-        kept = _kept(cert, key, read_facts_file(cert), authority)
-        return replace(kept, made_because=f"{verdict.because}{moved}{note}")
-
-    def _issuer(self, profile: CertificateProfile) -> tuple[Authority | None, str]:
-        """The CA that is to issue for *profile*; None for a self-signed certificate.
-
-        With a CA that cannot issue what nobody asked it to, says so in words.
-        """
-        authority = self.find_authority()
-        refusal = authority.refusal(profile.hosts) if authority else None
-        if wanted_shape(profile, authority) is Shape.SELF_SIGNED:
-            return None, f"; self-signed, as {refusal}" if refusal and not profile.shape else ""
-        if authority is None:
-            raise UsageError(
-                "there is no local CA to issue a certificate",
-                "make one: openssl-serve generate --ca",
-            )
-        if refusal:
-            raise refusal
-        return authority, ""
+        kept = _kept(cert, key, read_facts_file(cert), plan.authority)
+        return replace(kept, made_because=f"{verdict.because}{moved}{plan.note}")
 
     def _read(self, slug: str, authority: Authority | None) -> Kept | None:
         cert, key = self._pairs.paths(slug)

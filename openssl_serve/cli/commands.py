@@ -7,7 +7,8 @@ DEFAULT_COMMAND = "serve"
 ROOMS = {
     "serve": ("serve",),
     "run": ("run",),
-    "certificates": ("generate", "list", "path", "renew", "remove"),
+    "generate": ("generate",),
+    "keeping": ("list", "path", "renew", "remove"),
     "inspection": ("show", "verify"),
     "sign": ("sign",),
     "export": ("export",),

@@ -19,9 +19,12 @@ from certificates import (
     handshake,
     load,
     make,
+    names_of,
     ours,
+    usages_of,
     write,
 )  # fmt: skip
+from cryptography import x509
 from stubs import calls, libressl, saying, stub
 
 from openssl_serve.certs.facts import read_facts_file
@@ -181,6 +184,28 @@ class TestGenerate:
         assert_authority(tmp_path / "ca.crt", constrained=True)
         assert_leaf(tmp_path / "cert.pem", tmp_path / "ca.crt", NAMES)
 
+    def test_explain_the_ca_alone(self, cli, home, tmp_path):
+        """As `generate --ca` without a host, which makes no more."""
+        script = cli.good("generate", "--ca", "--permit", "10.0.0.0/8", "--explain").out
+        assert "leaf" not in script.partition("mv key.pem")[2]
+        run(script, tmp_path)
+        assert_authority(tmp_path / "ca.crt", constrained=True)
+
+        cli.good("generate", "--ca", "--permit", "10.0.0.0/8")
+        again = cli.good("generate", "--ca", "--permit", "10.0.0.0/8", "--explain")
+
+        assert (again.out, again.err) == ("", f"the local CA is {home}/_local_ca.crt, and stays\n")
+
+    def test_a_network_can_be_permitted(self, cli, home):
+        cli.good("generate", "--ca", "--permit", "10.0.0.0/8", "--permit", "*.Dev.test")
+
+        assert read_facts_file(home / "_local_ca.crt").extensions.permitted[:2] == (
+            "10.0.0.0/8", "dev.test",
+        )  # fmt: skip
+        cli.good("generate", "--ca", "--permit", "*.dev.test", "10.1.2.3")
+        assert "may not issue for 11.0.0.1" in cli.refused(4, "generate", "--ca", "11.0.0.1")
+        assert "host bits set" in cli.refused(2, "generate", "--ca", "--permit", "10.0.0.1/8")
+
     def test_explain_with_the_ca_that_is_there(self, cli, home, tmp_path):
         cli.good("generate", "--ca")
 
@@ -322,6 +347,38 @@ class TestRenew:
         run(script, tmp_path / "work")
         assert read_facts_file(tmp_path / "work" / "cert.pem").dns_names == ("due.test", "x.test")
         assert self.serials(kept) == before
+
+    @pytest.mark.parametrize("words", [(), ("--new-key",)])
+    def test_explain_shows_what_is_done(self, cli, home, tmp_path, words):
+        """Key, usages, subject, names and lifetime: none as they would be for a new one."""
+        cli.good("generate", "--ca", "--key-type", "rsa2048", "10.0.0.1", "--days", "90")
+
+        script = cli.good("renew", "10.0.0.1", "--explain", *words).out
+        run(script, tmp_path)
+        before = load(home / "10_0_0_1.crt")
+        cli.good("renew", "10.0.0.1", *words)
+
+        shown, done = load(tmp_path / "cert.pem"), load(home / "10_0_0_1.crt")
+        assert shown.subject == done.subject
+        assert names_of(shown) == names_of(done)
+        assert usages_of(shown) == usages_of(done)
+        assert shown.extensions.get_extension_for_class(x509.KeyUsage) == (
+            done.extensions.get_extension_for_class(x509.KeyUsage)
+        )
+        assert read_facts_file(tmp_path / "cert.pem").key == "RSA 2048"
+        for each in (shown, done):
+            assert (each.public_key() == before.public_key()) == (not words)
+            assert (each.not_valid_after_utc - each.not_valid_before_utc).days == 90
+
+    def test_explain_leaves_alone_what_renew_leaves_alone(self, cli, home):
+        write(home / "a_test.crt", make(CA_TRUE, start=NOW - 9 * DAY, end=NOW))
+        write(home / "a_test.key", KEY)
+
+        assert cli.good("renew", "--all", "--explain").out == ""
+        assert "was not made here" in cli.refused(4, "renew", "a.test", "--explain")
+
+    def test_all_of_none(self, cli, home):
+        assert cli.good("renew", "--all").err == f"nothing is kept in {home}\n"
 
     def test_explain_the_ca(self, cli, home, tmp_path):
         cli.good("generate", "--ca", "--permit", "test", "a.test")

@@ -94,7 +94,7 @@ def interrupted_at(module, *words, **options):
     [
         ("openssl_serve.cli.app", ["list"]),
         ("typer", ["list"]),
-        ("openssl_serve.cli.certificates", ["list"]),
+        ("openssl_serve.cli.keeping", ["list"]),
         ("ssl", ["--port", "0"]),
         ("openssl_serve.server.lan", ["run", "--port", "0", "true"]),
     ],
