@@ -78,6 +78,8 @@ def test_a_tab_completes(shell: Session) -> None:
     [
         ("bash", "openssl-serve remove \t", r"\\\*\.my\.dev\.local +my\.dev\.local"),
         ("zsh", "openssl-serve remove \t", r"\*\.my\.dev\.local +my\.dev\.local +-- kept"),
+        # Words that say what they are have nothing beside them.
+        ("zsh", "openssl-serve --log-format \t", r"text +json +common +none\n"),
         # What its pager shows is all escape codes.
         ("fish", "complete -C 'openssl-serve remove '\n", r"\*\.my\.\S+\s+kept\s+my\.\S+\s+kept"),
     ],
