@@ -8,6 +8,7 @@ from typing import NamedTuple
 from openssl_serve.clients.client import Account, Client, Trust
 from openssl_serve.clients.exhibit import Exhibit, damaged
 from openssl_serve.clients.witness import Witness, witness
+from openssl_serve.errors import reason_of
 from openssl_serve.tools import Crew, Output
 
 DEADLINE_S = 20.0
@@ -79,8 +80,7 @@ class Question:
             introduction = self._introduction()
             output = self._show(self.honest)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            return self._unknown(f"it cannot be started: {reason}")
+            return self._unknown(f"it cannot be started: {reason_of(error)}")
         if output is None:
             return self._unknown(f"it did not answer within {DEADLINE_S:g} s")
         account = client.account(output, introduction)

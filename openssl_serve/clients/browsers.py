@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from openssl_serve.certs.clients import client_verdicts
-from openssl_serve.clients.client import Account, Client, Command, Foregone, Trust, last_line
+from openssl_serve.clients.client import Account, Client, Foregone, Trust, last_line
 from openssl_serve.clients.exhibit import Exhibit
 from openssl_serve.tools import Output
 from openssl_serve.trust.browsers import is_database
-from openssl_serve.trust.stores import Kind, State, TrustStore, find_program
+from openssl_serve.trust.stores import Command, Kind, State, TrustStore, find_program
 
 _FIREFOXES = ("firefox", "firefox-esr")
 

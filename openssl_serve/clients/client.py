@@ -4,21 +4,29 @@ A client has trusted a certificate when its request has come in over TLS, whatev
 codes and words differ, and some complete the handshake before they look at the certificate.
 """
 
+import functools
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from openssl_serve import tools
 from openssl_serve.openssl.binary import candidates
 from openssl_serve.tools import Output
-from openssl_serve.trust.stores import Kind
+from openssl_serve.trust.stores import Command, Kind
 
 MOST = 4
 """Of one kind that are asked: PATH has one, or two with a version manager's before it."""
 
-Command = tuple[str, ...]
+_APPLES = ("/usr/bin/git", "/usr/bin/python3")
+"""On macOS they only call the developer tools, and open a window that offers these to who lacks
+them."""
+
+_XCODE_SELECT_TIMEOUT_S = 5
+"""It reads one link."""
 
 
 class Trust(StrEnum):
@@ -127,10 +135,20 @@ def found(*names: str) -> list[str]:
     programs: dict[tuple[str, str], str] = {}
     for name in names:
         for path in candidates(name):
+            if str(path) in _APPLES and not _has_apples_tools():
+                continue
             # /bin is a link to /usr/bin. A link to a program can be another program: the Python of
             # a virtual environment has packages of its own.
             programs.setdefault((os.path.realpath(path.parent), name), str(path))
     return list(programs.values())[:MOST]
+
+
+@functools.cache
+def _has_apples_tools() -> bool:
+    """Whether what calls them can be run; everywhere but on macOS these are programs themselves."""
+    if sys.platform == "darwin":
+        return tools.run(("/usr/bin/xcode-select", "-p"), {}, _XCODE_SELECT_TIMEOUT_S)
+    return True
 
 
 def last_line(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from openssl_serve.certs import pem
 from openssl_serve.certs.facts import CertificateFacts, read_facts_file
 from openssl_serve.certs.issue import work_folder
+from openssl_serve.certs.pem_files import read_file
 from openssl_serve.certs.store import Store
 from openssl_serve.errors import OpensslServeError
 from openssl_serve.hosts import parse_host
@@ -70,9 +71,9 @@ def damaged(exhibit: Exhibit) -> Iterator[Path]:
     """The same certificate with one bit of its signature flipped, for as long as the block lasts.
 
     Nobody has signed that, so that who accepts it checks nothing; and no openssl has to be asked
-    for another. Raises StoreError.
+    for another. Raises CertificateError when it has gone meanwhile, StoreError.
     """
-    blocks = pem.blocks(exhibit.cert_path.read_bytes())
+    blocks = pem.blocks(read_file(exhibit.cert_path))
     der = next(block.der for block in blocks if block.label in pem.CERTIFICATE_LABELS)
     # Its last byte is the signature's, whatever the algorithm (RFC 5280 section 4.1).
     der = der[:-1] + bytes([der[-1] ^ 1])

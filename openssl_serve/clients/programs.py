@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from openssl_serve.clients.client import (
     Account,
     Client,
-    Command,
     Place,
     found,
     last_line,
@@ -16,6 +15,7 @@ from openssl_serve.clients.client import (
     second_word,
 )
 from openssl_serve.tools import Output
+from openssl_serve.trust.stores import Command
 
 
 class Curl(Client):

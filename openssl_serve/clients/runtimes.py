@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from openssl_serve.clients.client import (
     Account,
     Client,
-    Command,
     Place,
     found,
     last_line,
@@ -19,7 +18,7 @@ from openssl_serve.clients.client import (
 )
 from openssl_serve.tools import Output
 from openssl_serve.trust.java import JavaStore
-from openssl_serve.trust.stores import Kind, TrustStore
+from openssl_serve.trust.stores import Command, Kind, TrustStore
 
 _HERE = Path(__file__).parent
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from openssl_serve.clients.exhibit import HOST
-from openssl_serve.errors import CertificateError
+from openssl_serve.errors import CertificateError, reason_of
 from openssl_serve.hosts import Address
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
@@ -66,7 +66,7 @@ def witness(cert: Path, key: Path, clients: int) -> Iterator[Witness]:
     try:
         server = Witness(cert, key, clients)
     except OSError as error:
-        raise CertificateError(f"cannot load {cert} with {key}: {error}") from error
+        raise CertificateError(f"cannot load {cert} with {key}: {reason_of(error)}") from error
     with server:
         thread = threading.Thread(target=server.serve_forever, name="witness", daemon=True)
         thread.start()

@@ -384,3 +384,16 @@ def test_a_reason_is_found_behind_what_wraps_it():
 
     assert probe.reason(caught.value) == "it has expired"
     assert probe.reason(ValueError("refused")) == "refused"
+
+
+@pytest.mark.parametrize("has_tools", [True, False])
+def test_what_would_open_a_window_of_apples_is_not_run(fp, monkeypatch, has_tools):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    both = ["/usr/bin/git", "/opt/homebrew/bin/git"]
+    monkeypatch.setattr(clients, "candidates", lambda _name: [Path(path) for path in both])
+    fp.register(["/usr/bin/xcode-select", "-p"], returncode=0 if has_tools else 2)
+    clients._has_apples_tools.cache_clear()
+
+    assert clients.found("git") == both[0 if has_tools else 1 :]
+
+    clients._has_apples_tools.cache_clear()

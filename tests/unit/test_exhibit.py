@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from certificates import CA_FALSE, DAY, KEY, NOW, SERVER, load, make, ours, profile, write
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
 from fast_openssl import FastOpenssl
 
 from openssl_serve.certs.store import Store
 from openssl_serve.clients import exhibit as room
 from openssl_serve.clients.exhibit import damaged
-from openssl_serve.errors import OpensslNotFoundError
+from openssl_serve.clients.witness import witness
+from openssl_serve.errors import CertificateError, OpensslNotFoundError
 from openssl_serve.trust.target import target_of
 
 HERE = ("a.test", "127.0.0.1")
@@ -88,3 +90,21 @@ def test_a_bit_of_its_signature_is_flipped_and_nothing_else(data, target):
             bad.verify_directly_issued_by(load(target.cert_path))
 
     assert not path.exists()
+
+
+def test_one_that_has_gone_meanwhile(data, target):
+    exhibit = exhibit_of(data, target)
+    exhibit.cert_path.unlink()
+
+    with pytest.raises(CertificateError, match="no such file"), damaged(exhibit):
+        pass
+
+
+def test_a_pair_that_is_none_is_told_in_words(tmp_path):
+    cert = write(tmp_path / "a.crt", ours(names=HERE))
+    other = write(tmp_path / "b.key", ec.generate_private_key(ec.SECP256R1()))
+
+    with pytest.raises(CertificateError) as caught, witness(cert, other, 1):
+        pass
+
+    assert str(caught.value) == f"cannot load {cert} with {other}: key values mismatch"
