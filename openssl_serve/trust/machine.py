@@ -57,6 +57,8 @@ def find_stores(kinds: Sequence[Kind] = ()) -> list[TrustStore]:
         stores = find()
         if kinds and not stores:
             message, hint = _ABSENT[kind]
+            if kind is Kind.JAVA and (home := os.environ.get("JAVA_HOME")):
+                raise TrustStoreError(f"there is no Java in JAVA_HOME={home} (--store java)", hint)
             raise TrustStoreError(f"{message} on this machine (--store {kind})", hint)
         found += stores
     if not found:

@@ -70,13 +70,22 @@ def test_the_real_finders_on_macos(monkeypatch, users_home):
         (Kind.JAVA, "no Java"),
     ],
 )
-def test_a_store_that_is_named_and_not_there(everything, kind, says):
+def test_a_store_that_is_named_and_not_there(everything, kind, says, monkeypatch):
+    monkeypatch.delenv("JAVA_HOME")
     everything[kind] = list
 
     with pytest.raises(TrustStoreError, match=rf"there is {says} on this machine \(--store") as it:
         machine.find_stores([kind])
 
     assert it.value.hints
+
+
+def test_a_java_that_is_named_and_not_there(everything, monkeypatch):
+    monkeypatch.setenv("JAVA_HOME", "/opt/jdk")
+    everything[Kind.JAVA] = list
+
+    with pytest.raises(TrustStoreError, match="there is no Java in JAVA_HOME=/opt/jdk"):
+        machine.find_stores([Kind.JAVA])
 
 
 def test_a_machine_without_any(everything):
