@@ -103,7 +103,9 @@ def _doubts(offer: Offer, host: Host) -> Iterable[str]:
         yield f"the certificate is not for {host}: --lan puts it in"
     never = ", ".join(offer.refusals)
     if never:
-        remedy = "" if offer.is_shared else "; a local CA is for all: openssl-serve trust"
+        remedy = (
+            "" if offer.is_shared else "; all accept what a local CA issues: openssl-serve trust"
+        )
         yield f"{never} will never accept it{remedy}"
 
 

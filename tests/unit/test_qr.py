@@ -174,7 +174,10 @@ def test_of_a_self_signed_certificate_it_says_who_never_trusts_it(pair):
 
     assert lines == [
         ("to trust", "the certificate above; devices call it my.test"),
-        ("but", "Firefox will never accept it; a local CA is for all: openssl-serve trust"),
+        (
+            "but",
+            "Firefox will never accept it; all accept what a local CA issues: openssl-serve trust",
+        ),
     ]
 
 
