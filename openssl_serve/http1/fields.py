@@ -140,6 +140,8 @@ class Authority(NamedTuple):
 def parse_authority(value: bytes) -> Authority | None:
     """Read a Host field or the authority of a target; None if it is not a valid one.
 
+    A port that is empty is as good as none (RFC 3986 section 3.2.3).
+
     >>> str(parse_authority(b"[::1]:8443")), str(parse_authority(b"Dev.local"))
     ('[::1]:8443', 'dev.local')
     >>> parse_authority(b"user@dev.local") is None
@@ -151,8 +153,6 @@ def parse_authority(value: bytes) -> Authority | None:
     host, colon, port = text.rpartition(":")
     if not colon or port.endswith("]"):
         host, port = text, ""
-    elif not port:
-        return None
     if ":" in host and not host.startswith("["):
         return None
     if port and not (port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 65535):

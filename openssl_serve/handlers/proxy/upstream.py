@@ -111,7 +111,8 @@ def parse_upstream(text: str) -> Upstream:
             "leave out what stands before the @",
         )
     authority = parse_authority(written.encode("utf-8", "surrogateescape"))
-    if authority is None or authority.port == 0:
+    # A port was about to be typed, if there is a colon.
+    if authority is None or authority.port == 0 or written.endswith(":"):
         raise UsageError(
             f'{shown} is no URL of an upstream: "{shorten(written)}" is no host and port',
             "for example http://127.0.0.1:3000",
