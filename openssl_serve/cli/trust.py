@@ -71,7 +71,7 @@ def trust(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
         return
     authority = _authority(data, tool, constrain=constrain)
     with target_of(authority, tool) as target:
-        found = [each.check(target) for each in stores]
+        found = [_ask(each, target) for each in stores]
         if not any(finding.state is State.TRUSTED for finding in found):
             words.show_danger(authority)
         outcomes = [_install(*each, target) for each in zip(stores, found, strict=True)]
@@ -96,7 +96,7 @@ def _check(data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]", *, js
 
     authority = data.find_authority()
     with _target(data, authority, tool) as target:
-        outcomes = [Outcome(each, each.check(target)) for each in stores]
+        outcomes = [Outcome(each, _ask(each, target)) for each in stores]
     words.show_outcomes(authority.facts if authority else None, outcomes, json=json)
     if authority is None:
         render.note(f"there is no local CA in {data.folder}: openssl-serve trust makes one")
@@ -114,7 +114,7 @@ def _plan(data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]") -> Non
     with _target(data, authority, tool) as target:
 
         def commands_of(store: "TrustStore") -> "Sequence[Command]":
-            is_done = store.check(target).state is State.TRUSTED
+            is_done = _ask(store, target).state is State.TRUSTED
             return () if is_done else store.installing(target)
 
         made = "" if authority else ", made if there is none: openssl-serve generate --ca"
@@ -160,6 +160,12 @@ def _authority(data: "Store", tool: "Openssl", *, constrain: bool) -> "Authority
     return authority
 
 
+def _ask(store: "TrustStore", target: "Target") -> "Finding":
+    """What it says, with patience: a Java takes its second, and a program may not end at all."""
+    with render.progress(f"asking {store}"):
+        return store.check(target)
+
+
 def _install(store: "TrustStore", before: "Finding", target: "Target") -> "Outcome":
     """Install unless it is there; what goes wrong is told, and the next store is tried."""
     from openssl_serve.trust.outcomes import Outcome  # noqa: PLC0415
@@ -167,7 +173,7 @@ def _install(store: "TrustStore", before: "Finding", target: "Target") -> "Outco
 
     if store.follows_installing and before.state is not State.TRUSTED:
         # The system's store may have come to trust it just now.
-        before = store.check(target)
+        before = _ask(store, target)
     if before.state is State.TRUSTED:
         return Outcome(store, before)
     try:

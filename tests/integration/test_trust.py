@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 from certificates import CA_TRUE, KEY, assert_leaf, make, write
@@ -13,6 +14,7 @@ from trust_fixtures import debian
 from openssl_serve.certs.constraints import LOCAL
 from openssl_serve.certs.facts import read_facts_file
 from openssl_serve.certs.profile import Shape
+from openssl_serve.cli import render
 from openssl_serve.trust import browsers, java, machine
 from openssl_serve.trust.java import JavaStore
 from openssl_serve.trust.stores import find_program
@@ -406,6 +408,22 @@ def test_options_that_make_no_sense(cli, home):
     assert "there is no Java in JAVA_HOME=" in cli.refused(5, "trust", "--store", "java")
     # And no CA was made for them.
     assert not home.exists()
+
+
+def test_who_waits_is_told_for_what(cli, system, monkeypatch):
+    """For a Java that takes its time, or a certutil that does not end."""
+    told = []
+
+    @contextmanager
+    def progress(doing):
+        told.append(doing)
+        yield
+
+    monkeypatch.setattr(render, "progress", progress)
+
+    cli("trust", "--check")
+
+    assert f"asking {system}" in told
 
 
 def test_check_before_there_is_a_ca(cli, home):

@@ -155,3 +155,8 @@ def test_the_text_is_the_same_in_short():
     assert lines[1] == f"SHA-256 {FINGERPRINT}"
     assert f"http://192.168.1.7:8080/.well-known/openssl-serve/{PEM}" in lines
     assert lines[-2:] == ["https://192.168.1.7:8080/", "https://annas-laptop.local:8080/"]
+
+
+def test_on_macos_it_is_trusted_for_tls_alone():
+    """As `trust` has it: without a policy, it would be for mail and for software too."""
+    assert "-p ssl -p basic" in page()
