@@ -8,8 +8,16 @@ from openssl_serve.http1.bodies import Body
 
 Fields = Iterable[tuple[bytes, bytes]]
 
+PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""By status, in the words of RFC 9110; Python before 3.13 has those of 1999 for some."""
+
 _FIRST_LINES = {
-    status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
+    status: b"HTTP/1.1 %d %b\r\n" % (status, phrase.encode()) for status, phrase in PHRASES.items()
 }
 
 # RFC 9110 sections 8.6, 15.3.5 and 15.4.5: no content, and a Content-Length would speak of another.

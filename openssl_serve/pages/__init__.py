@@ -4,11 +4,10 @@ A page is read, and its hashes are computed, when it is first needed: a start ne
 """
 
 from functools import cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from openssl_serve.errors import HttpError
-from openssl_serve.http1.response import Response
+from openssl_serve.http1.response import PHRASES, Response
 
 if TYPE_CHECKING:
     from string import Template
@@ -109,7 +108,7 @@ def error_page(
 
     A page that *waits* asks again by itself, and is loaded again when there is another answer.
     """
-    status, phrase = error.status, HTTPStatus(error.status).phrase
+    status, phrase = error.status, PHRASES[error.status]
     if html:
         page = load("waiting" if waits else "error")
         fields = page.fields

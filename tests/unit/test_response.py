@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openssl_serve.errors import HttpError
 from openssl_serve.http1.bodies import PIECE, FileBody
 from openssl_serve.http1.response import FieldLines, Response
+from openssl_serve.pages import error_page
 
 
 @pytest.fixture
@@ -21,6 +23,20 @@ def is_open(fd):
     except OSError:
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase"),
+    [(413, "Content Too Large"), (414, "URI Too Long"), (416, "Range Not Satisfiable"),
+     (422, "Unprocessable Content"), (431, "Request Header Fields Too Large")],
+)  # fmt: skip
+def test_a_status_is_called_what_it_is_today_on_every_python(status, phrase):
+    """RFC 9110 section 15; Python learned it in 3.13."""
+    page = error_page(HttpError(status, "so it is"), html=True)
+
+    assert Response(status).head.startswith(f"HTTP/1.1 {status} {phrase}\r\n".encode())
+    assert isinstance(page.body, bytes)
+    assert f"</b>{phrase}</h1>".encode() in page.body
 
 
 def test_a_head_has_status_fields_and_length():
