@@ -1,9 +1,15 @@
 """Options about the folder and its responses, as typed, set in the environment, and mistyped."""
 
+import contextlib
 import os
+import signal
+import socket
 from pathlib import Path
 
 import pytest
+from pages import Page
+from server_fixtures import TIMEOUT_S, Client
+from websockets.exceptions import ConnectionClosedOK
 
 from e2e.clients import Answer, curl
 from e2e.command import Command, Running, assert_refused
@@ -120,9 +126,28 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_made(
     assert not command.data.exists()
 
 
-def test_pages_that_reload(command: Command, site: Path) -> None:
-    with command.start("--live-reload") as running:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_pages_that_reload(command: Command, site: Path, workers: int) -> None:
+    options = ("--live-reload", "--plain-http", "serve", "--workers", str(workers))
+    with command.start(*options) as running, contextlib.ExitStack() as stack:
         page = get(running, "/about").body
         script = page.partition('src="')[2].partition('"')[0]
         assert page.startswith("<title>about</title>")
-        assert "EventSource" in get(running, script).body
+        assert "WebSocket" in get(running, script).body
+
+        # Enough of them for every worker to have one.
+        address = ("127.0.0.1", running.port)
+        sockets = [socket.create_connection(address, TIMEOUT_S) for _ in range(8)]
+        pages = [Page(stack.enter_context(Client(each)), origin=None) for each in sockets]
+        (before,) = {each.state() for each in pages}
+        (site / "about.html").write_text("<title>new</title>")
+        changes = [each.next() for each in pages]
+        assert all(change["paths"] == ["/about.html"] for change in changes)
+        assert before not in {change["state"] for change in changes}
+
+        # And all of them learn that it ends, before it does.
+        running.process.send_signal(signal.SIGINT)
+        for each in pages:
+            with pytest.raises(ConnectionClosedOK):
+                each.next()
+        assert running.wait() == 0
