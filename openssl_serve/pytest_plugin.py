@@ -97,7 +97,11 @@ def openssl_serve_trusted(
     For code that takes no context: what uses Python's default context, requests, httpx, and the
     programs that the test starts, curl and Node.js among them.
     """
+    import urllib.request  # noqa: PLC0415  for those who ask
+
     variables = openssl_serve_ca.trust_variables()
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    # urlopen keeps its first opener, and from Python 3.12 on that has a context already.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     return variables
