@@ -166,6 +166,7 @@ def _content_at(target: Target, options: ContentOptions, place: "Place | None" =
         # An app that is to be imported: not with this module, since most servers have none.
         return HandlerContent(target.handler(depth))
     if callable(target):
+        _refuse_asgi(target)
         from openssl_serve.handlers.wsgi.wsgi import Wsgi  # noqa: PLC0415  as above
 
         return HandlerContent(Wsgi(target, depth))
@@ -184,6 +185,18 @@ def _content_at(target: Target, options: ContentOptions, place: "Place | None" =
         f"{shorten(repr(target))} is not a target",
         "a target is a folder (a path), the URL of a server, or a WSGI app",
     )
+
+
+def _refuse_asgi(app: object) -> None:
+    """Raise UsageError for what would only answer 500; who names an app is told by its loading."""
+    from inspect import iscoroutinefunction  # noqa: PLC0415  only for apps
+
+    if iscoroutinefunction(app) or iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004
+        raise UsageError(
+            f"{shorten(repr(app))} is an ASGI app, and only WSGI is spoken here",
+            "give uvicorn cert_path and key_path of a certificate, or run it behind this server "
+            'by its URL: running_server("http://127.0.0.1:8000")',
+        )
 
 
 class _RoutedContent:

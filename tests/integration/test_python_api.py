@@ -347,6 +347,21 @@ class TestRunningServer:
 
         assert caught.value.hints
 
+    def test_an_asgi_app_is_said_to_be_one(self, ca):
+        async def app(scope, receive, send):
+            raise NotImplementedError
+
+        class Framework:
+            async def __call__(self, scope, receive, send):
+                raise NotImplementedError
+
+        for each in (app, Framework()):
+            with (
+                pytest.raises(UsageError, match="is an ASGI app"),
+                running_server(each, certificate=ca.issue()),
+            ):
+                pass
+
     def test_hosts_beside_a_certificate_are_not_forgotten(self, root, ca):
         """The server would not be theirs."""
         with (
