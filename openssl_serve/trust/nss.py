@@ -99,7 +99,7 @@ class NssStore(TrustStore):
     def _failure(self, command: Command, output: Output) -> TrustStoreError:
         if any(word in output.stderr for word in _PASSWORD_WANTED):
             return TrustStoreError(
-                f"{self} has a password, and certutil has to ask for it",
+                f"{self}: it has a password, and certutil has to ask for it",
                 f"run it yourself: {shlex.join(command)}",
             )
         return super()._failure(command, output)

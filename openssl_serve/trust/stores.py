@@ -171,7 +171,7 @@ class TrustStore(ABC):
         self._run(commands)
         if self.uninstalling(target):
             raise TrustStoreError(
-                f"{self} still has it", *([self.if_it_stays] if self.if_it_stays else [])
+                f"{self}: it is still there", *([self.if_it_stays] if self.if_it_stays else [])
             )
         return True
 
@@ -204,9 +204,10 @@ class TrustStore(ABC):
 
     def _failure(self, command: Command, output: tools.Output) -> TrustStoreError:
         said = (output.stderr.strip() or output.stdout.strip() or "it said nothing").splitlines()
+        program = Path(command[0]).name
+        reason = said[-1].removeprefix(f"{program}: ").rstrip(".")
         return TrustStoreError(
-            f"{self}: {Path(command[0]).name} failed (exit {output.exit_code}): "
-            f"{shorten(said[-1], 200)}",
+            f"{self}: {program} failed (exit {output.exit_code}): {shorten(reason, 200)}",
             f"to see more, run it yourself: {shlex.join(command)}",
         )
 

@@ -125,6 +125,7 @@ class TestTrust:
         assert finished.errors[1] == (
             f"the local CA is not trusted by 1 of 2 trust stores: Chromium ({folder})"
         )
+        assert "  it has a password" in finished.lines[-1]
         assert states(cli) == (5, {"system": "trusted", "nss": "not trusted"})
 
     def test_renewed_it_is_trusted_once_more_and_gone_altogether(self, cli):

@@ -230,12 +230,12 @@ def test_what_stays_has_come_by_other_means(here, target, fp, monkeypatch):
     family.bundle.write_bytes(target.cert_path.read_bytes())
     fp.register(list(family.refresh_after_removal), occurrences=2)
 
-    with pytest.raises(TrustStoreError, match="still has it") as caught:
+    with pytest.raises(TrustStoreError, match="it is still there") as caught:
         SystemStore(family).uninstall(target)
     assert caught.value.hints == ()
 
     monkeypatch.setattr("openssl_serve.trust.system.find_program", lambda name: name)
-    with pytest.raises(TrustStoreError, match="still has it") as caught:
+    with pytest.raises(TrustStoreError, match="it is still there") as caught:
         SystemStore(family).uninstall(target)
     assert "trust anchor --remove" in caught.value.hints[0]
 
