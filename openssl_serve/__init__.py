@@ -36,16 +36,22 @@ if TYPE_CHECKING:
         TrustStoreError,
         UsageError,
     )
+    from openssl_serve.handlers.credentials import Credentials
+    from openssl_serve.handlers.proxy.fields import ProxyOptions
+    from openssl_serve.hosts import Host, parse_host
     from openssl_serve.local_ca import LocalCA
     from openssl_serve.running import RunningServer, running_server
+    from openssl_serve.targets import Route, parse_route
 
 __all__ = [
     "Address",
     "Certificate",
     "CertificateError",
     "CertificateFacts",
+    "Credentials",
     "Decorations",
     "FolderOptions",
+    "Host",
     "InvalidHostError",
     "KeyType",
     "Limits",
@@ -55,6 +61,8 @@ __all__ = [
     "OpensslError",
     "OpensslServeError",
     "PlainHttp",
+    "ProxyOptions",
+    "Route",
     "RunningServer",
     "ServerOptions",
     "StoreError",
@@ -63,6 +71,8 @@ __all__ = [
     "ensure_certificate",
     "load_certificate",
     "make_server",
+    "parse_host",
+    "parse_route",
     "running_server",
     "serve_until_signal",
 ]
@@ -73,8 +83,12 @@ _PLACES = {
     "certs.certificate": ("Certificate",),
     "certs.facts": ("CertificateFacts",),
     "certs.profile": ("KeyType",),
+    "handlers.credentials": ("Credentials",),
+    "handlers.proxy.fields": ("ProxyOptions",),
+    "hosts": ("Host", "parse_host"),
     "local_ca": ("LocalCA",),
     "running": ("RunningServer", "running_server"),
+    "targets": ("Route", "parse_route"),
 }  # fmt: skip
 """Where the names are that are not in api.py."""
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import ssl
     from contextlib import AbstractContextManager
 
-    from openssl_serve import Certificate, KeyType, LocalCA, RunningServer, ServerOptions
+    from openssl_serve import Certificate, Host, KeyType, LocalCA, RunningServer, ServerOptions
     from openssl_serve.targets import Target
 
 __all__ = ["CertificateFactory", "ServerFactory"]
@@ -25,7 +25,9 @@ FOLDER = "openssl-serve"
 class CertificateFactory(Protocol):
     """The type of the fixture `openssl_serve_certificate`."""
 
-    def __call__(self, *hosts: str, days: int = ..., key_type: "KeyType" = ...) -> "Certificate":
+    def __call__(
+        self, *hosts: "str | Host", days: int = ..., key_type: "KeyType" = ...
+    ) -> "Certificate":
         """Return a certificate for exactly *hosts*; see LocalCA.issue."""
 
 
@@ -33,7 +35,7 @@ class ServerFactory(Protocol):
     """The type of the fixture `openssl_serve_server`."""
 
     def __call__(
-        self, target: "str | Target", *hosts: str, options: "ServerOptions | None" = None
+        self, target: "str | Target", *hosts: "str | Host", options: "ServerOptions | None" = None
     ) -> "AbstractContextManager[RunningServer]":
         """Return a server of *target* for a `with` block; see running_server."""
 
@@ -80,7 +82,7 @@ def openssl_serve_server(openssl_serve_ca: "LocalCA") -> ServerFactory:
     from openssl_serve.certs.profile import LOOPBACK  # noqa: PLC0415
 
     def serve(
-        target: "str | Target", *hosts: str, options: "ServerOptions | None" = None
+        target: "str | Target", *hosts: "str | Host", options: "ServerOptions | None" = None
     ) -> "AbstractContextManager[RunningServer]":
         certificate = openssl_serve_ca.issue(*hosts, *LOOPBACK)
         return running_server(target, certificate=certificate, options=options)

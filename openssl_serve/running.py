@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from openssl_serve.api import ServerOptions, ensure_certificate, make_server
 from openssl_serve.certs.certificate import Certificate
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import Address, parse_host
+from openssl_serve.hosts import Address, Host, parse_host
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.targets import Target, parse_target
 
@@ -57,7 +57,7 @@ class RunningServer:
 @contextlib.contextmanager
 def running_server(
     target: "str | Target",
-    *hosts: str,
+    *hosts: "str | Host",
     certificate: Certificate | None = None,
     options: ServerOptions | None = None,
     write_log: Callable[[str], object] = lambda _text: None,
@@ -85,7 +85,7 @@ def running_server(
     """
     if certificate is not None and hosts:
         raise UsageError(
-            f"hosts ({', '.join(hosts)}) beside a certificate, which has its own",
+            f"hosts ({', '.join(map(str, hosts))}) beside a certificate, which has its own",
             "leave out one of them; LocalCA(folder).issue(*hosts) makes one for exactly these",
         )
     # Before a certificate is made, for what cannot be served.

@@ -358,7 +358,7 @@ class TestRunningServer:
         for each in (app, Framework()):
             with (
                 pytest.raises(UsageError, match="is an ASGI app"),
-                running_server(each, certificate=ca.issue()),
+                running_server(each, certificate=ca.issue()),  # type: ignore[arg-type]
             ):
                 pass
 

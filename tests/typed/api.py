@@ -16,17 +16,23 @@ from openssl_serve import (
     Address,
     Certificate,
     CertificateFacts,
+    Credentials,
     FolderOptions,
+    Host,
     KeyType,
     LocalCA,
     LogFormat,
     OpensslServeError,
     PlainHttp,
+    ProxyOptions,
+    Route,
     RunningServer,
     ServerOptions,
     ensure_certificate,
     load_certificate,
     make_server,
+    parse_host,
+    parse_route,
     running_server,
     serve_until_signal,
 )
@@ -83,6 +89,15 @@ def servers(certificate: Certificate) -> None:
         folder=FolderOptions(hidden=True),
         log_format=LogFormat.JSON,
     )
+    ServerOptions(
+        allow_hosts=(parse_host("*.localhost", any_wildcard=True),),
+        routes=(parse_route("/api=http://127.0.0.1:4000"),),
+        proxy=ProxyOptions(rewrite_host=True),
+        auth=Credentials("me", "secret"),
+    )
+    assert_type(parse_host("a.test"), Host)
+    assert_type(parse_route("/docs=docs"), Route)
+    ensure_certificate(parse_host("a.test"))
     with running_server("http://127.0.0.1:3000", "a.test", options=options) as server:
         assert_type(server, RunningServer)
         assert_type(server.url, str)
@@ -92,6 +107,8 @@ def servers(certificate: Certificate) -> None:
         pass
     with make_server(Path("site"), [certificate], options) as polyglot:
         serve_until_signal(polyglot)
+    with make_server("site", certificate):
+        pass
 
     running_server(3000)  # type: ignore[arg-type]
     ServerOptions(plain_http="serve")  # type: ignore[arg-type]
