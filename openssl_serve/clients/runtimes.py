@@ -58,11 +58,14 @@ class Python(_Probed):
         """As a file, so that nothing in the folder that we are in has a part in it."""
         return (self.program, str(_HERE / "probe.py"), url)
 
-    def place(self, told: dict[str, Any]) -> Place | None:
+    def place(self, told: dict[str, Any]) -> Place:
         """What a variable names is told with the variable."""
         reads = told["reads"]
+        if not reads:
+            # As python.org's on macOS, until its own script has been run.
+            return Place(None, "no CAs: it finds none")
         named = self.named_place()
-        return named if named and reads == str(named.path) else place_at(reads) if reads else None
+        return named if named and reads == str(named.path) else place_at(reads)
 
     def same(self, told: dict[str, Any]) -> str:
         """An environment of Python, with its packages."""
@@ -103,7 +106,8 @@ class Node(_Probed):
         """The system's only if it is told to."""
         if named := self.named_place():
             return named
-        if self._SYSTEM.search(os.environ.get("NODE_OPTIONS", "")):
+        options = os.environ.get("NODE_OPTIONS", "")
+        if self._SYSTEM.search(options) or os.environ.get("NODE_USE_SYSTEM_CA") == "1":
             return None
         return Place(None, "its own CAs; NODE_EXTRA_CA_CERTS is not set")
 

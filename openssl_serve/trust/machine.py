@@ -1,4 +1,7 @@
-"""Which trust stores this machine has, in the order in which they are changed."""
+"""Which trust stores this machine has, in the order in which they are changed.
+
+And what stands beside that: for whom root works here, and the store of Windows around a WSL.
+"""
 
 import os
 import shlex

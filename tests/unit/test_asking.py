@@ -1,5 +1,6 @@
 """Each client, with its own words: how it is asked, and what is made of what it does."""
 
+import dataclasses
 import json
 import os
 import ssl
@@ -14,10 +15,12 @@ from openssl_serve.clients import client as clients
 from openssl_serve.clients import probe
 from openssl_serve.clients.asking import Question
 from openssl_serve.clients.client import Place, Trust
+from openssl_serve.clients.mending import Situation, remedy
 from openssl_serve.clients.programs import Curl, Git, OpensslClient, Wget, programs
 from openssl_serve.clients.runtimes import Java, Node, Python, Requests, runtimes
 from openssl_serve.tools import Crew
 from openssl_serve.trust.java import JavaStore
+from openssl_serve.trust.system import FAMILIES, SystemStore
 
 HONEST, IMPOSTOR = "https://127.0.0.1:4001/0", "https://127.0.0.1:4002/0"
 
@@ -25,7 +28,7 @@ PROBES = Path(clients.__file__).parent
 
 VARIABLES = (
     "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO",
-    "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "JAVA_TOOL_OPTIONS",
+    "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "NODE_USE_SYSTEM_CA", "JAVA_TOOL_OPTIONS",
 )  # fmt: skip
 
 REFUSING_CURL = """\
@@ -257,6 +260,18 @@ def test_python_refuses_and_tells_where_it_looked(fp, monkeypatch):
     assert ask(Python("/bin/python3")).account.place.words == "SSL_CERT_FILE=/x.pem"
 
 
+def test_a_python_that_finds_no_cas_is_helped_by_none_in_the_systems_store(fp, tmp_path):
+    """As python.org's on macOS: only a variable leads it anywhere."""
+    told = {"prefix": "/usr", "version": "3.13.0", "reads": None, "says": "no issuer"}
+    fp.register(["/opt/python3", fp.any()], stdout=json.dumps(told))
+
+    verdict = ask(Python("/opt/python3"))
+
+    assert verdict.account.place == (None, "no CAs: it finds none", None)
+    bundle = dataclasses.replace(FAMILIES[0], bundle=tmp_path / "bundle.pem")
+    assert "openssl-serve env" in (remedy(verdict, Situation(SystemStore(bundle), tmp_path)) or "")
+
+
 def test_a_python_that_does_not_start_is_not_asked(fp):
     said = "pyenv: version `3.14' is not installed (set by /x/.python-version)"
     fp.register(["/bin/python3", fp.any()], returncode=1, stderr=f"{said}\n")
@@ -277,7 +292,7 @@ def test_node_has_its_own(fp, monkeypatch):
     says = "unable to verify the first certificate"
     told = {"program": "/opt/node", "version": "20.20.2", "says": says}
     fp.register(
-        ["/bin/node", str(PROBES / "probe.cjs"), HONEST], stdout=json.dumps(told), occurrences=3
+        ["/bin/node", str(PROBES / "probe.cjs"), HONEST], stdout=json.dumps(told), occurrences=4
     )
 
     account = ask(Node("/bin/node")).account
@@ -285,6 +300,9 @@ def test_node_has_its_own(fp, monkeypatch):
     assert account.place == (None, "its own CAs; NODE_EXTRA_CA_CERTS is not set", None)
     assert account.identity == "/opt/node"
 
+    monkeypatch.setenv("NODE_USE_SYSTEM_CA", "1")
+    assert ask(Node("/bin/node")).account.place is None
+    monkeypatch.delenv("NODE_USE_SYSTEM_CA")
     monkeypatch.setenv("NODE_OPTIONS", "--use-system-ca")
     assert ask(Node("/bin/node")).account.place is None
     monkeypatch.setenv("NODE_EXTRA_CA_CERTS", "/x.pem")
