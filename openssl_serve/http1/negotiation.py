@@ -5,6 +5,13 @@ from collections.abc import Sequence
 
 _WEIGHT = re.compile(rb"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\Z")
 
+MAX_VALUES = 64
+"""Of one field: a browser sends 8. Sixty thousand, which is what a head has room for, would keep
+the loop from everybody else for a tenth of a second."""
+
+MAX_PARAMETERS = 8
+"""Of one value: a media type has one or two, and then its weight."""
+
 TEXT, HTML, JSON = b"text/plain", b"text/html", b"application/json"
 
 
@@ -54,14 +61,15 @@ def wants_html(accept: bytes | None) -> bool:
 def weights(accept: bytes) -> list[tuple[bytes, float, int]]:
     """Read a field of weighted values (RFC 9110 section 12.4.2), as Accept and Accept-Encoding are.
 
-    Each value in lower case, its weight, and a number that falls from the first to the last.
+    Each value in lower case, its weight, and a number that falls from the first to the last. What
+    is beyond MAX_VALUES is not read, nor a weight behind MAX_PARAMETERS.
     """
     if b'"' in accept:
         # A comma in a quoted parameter separates nothing; no offer has such parameters.
         accept = b"".join(accept.split(b'"')[::2])
     ranges = []
-    for place, item in enumerate(accept.split(b",")):
-        name, *parameters = item.split(b";")
+    for place, item in enumerate(accept.split(b",", MAX_VALUES)[:MAX_VALUES]):
+        name, *parameters = item.split(b";", MAX_PARAMETERS)
         weight = b"1"
         for parameter in parameters:
             key, _, value = parameter.partition(b"=")
