@@ -56,8 +56,9 @@ def capture(
 ) -> Output | None:
     """Run a program without input and without a terminal to ask on; None if it took too long.
 
-    It is then killed, with all that it has started. *environment* is added to this process's own.
-    Raises OSError when it cannot be started.
+    It is then killed, with all that it has started: update-ca-certificates is a script, and what it
+    has begun would change the store later. *environment* is added to this process's own. Raises
+    OSError when it cannot be started.
     """
     with Crew(timeout_s) as crew:
         return crew.capture(arguments, environment)

@@ -157,6 +157,11 @@ def _authority(data: "Store", tool: "Openssl", *, constrain: bool) -> "Authority
             f"{authority.cert_path}: that CA was not made here, and is trusted by other means",
             "move it and its key away, and a new one is made",
         )
+    if authority.days_left() < 1:
+        raise TrustStoreError(
+            f"{authority.cert_path}: the local CA ends on {authority.facts.not_after:%Y-%m-%d}",
+            "openssl-serve renew --ca, then openssl-serve trust",
+        )
     return authority
 
 

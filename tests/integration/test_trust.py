@@ -11,6 +11,7 @@ from certificates import CA_TRUE, KEY, assert_leaf, make, write
 from cryptography import x509
 from trust_fixtures import debian
 
+from openssl_serve.certs.authority import Authority
 from openssl_serve.certs.constraints import LOCAL
 from openssl_serve.certs.facts import read_facts_file
 from openssl_serve.certs.profile import Shape
@@ -153,6 +154,18 @@ class TestTrust:
         says = cli.refused(5, "trust")
 
         assert "that CA was not made here" in says
+        assert states(cli)[1] == {"system": "not trusted", "nss": "not trusted"}
+
+    def test_a_ca_that_is_over_is_renewed_first(self, cli, home, monkeypatch):
+        """No store would trust it, and each would say so in its own words."""
+        cli.good("generate", "--ca")
+        monkeypatch.setattr(Authority, "days_left", lambda _authority: 0)
+
+        finished = cli("trust")
+
+        assert finished.code == 5
+        assert f"{home / '_local_ca.crt'}: the local CA ends on 2" in finished.err
+        assert "openssl-serve renew --ca, then openssl-serve trust" in finished.err
         assert states(cli)[1] == {"system": "not trusted", "nss": "not trusted"}
 
 
