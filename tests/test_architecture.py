@@ -21,7 +21,8 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 # Within a floor, who may know whom: everything else on a floor is a stranger to its neighbours.
 NEIGHBOURS = {
     ("hosts", "errors"), ("http1", "errors"), ("http1", "hosts"),
-    ("pages", "errors"), ("pages", "http1"), ("websocket", "errors"), ("websocket", "http1"),
+    ("pages", "errors"), ("pages", "http1"),
+    ("websocket", "errors"), ("websocket", "hosts"), ("websocket", "http1"),
     ("openssl", "paths"), ("openssl", "tools"), ("trust", "certs"),
     ("api", "renewal"), ("api", "live_contexts"), ("running", "api"), ("running", "targets"),
     ("api", "anchors"), ("api", "targets"),

@@ -5,6 +5,7 @@ from base64 import b64encode
 from hashlib import sha1
 
 from openssl_serve.errors import HttpError
+from openssl_serve.hosts import Host
 from openssl_serve.http1.fields import parse_authority
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.targets import authority_asked
@@ -77,19 +78,25 @@ def _is_key(key: bytes) -> bool:
 def is_own_origin(request: Request) -> bool:
     """Whether *request* comes from a page of the origin that it is for (section 10.2).
 
-    A browser always says where its page is from, and no page can have it say something else. Who
-    says nothing is no browser, and could say anything.
+    A browser always says where its page is from, and no page can have it say something else, nor
+    what a proxy says of the host it was asked for. Who says nothing is no browser, and could say
+    anything.
     """
-    origin = request.values.get(b"origin")
+    values = request.values
+    origin = values.get(b"origin")
     if origin is None:
         return True
     scheme, separator, place = origin.lower().partition(b"://")
     # Without TLS here, there may be a proxy in front that has it: its pages are at https.
     if not separator or scheme not in (_PORTS if not request.peer.secure else (b"https",)):
         return False
-    theirs = parse_authority(place)
-    ours = parse_authority(authority_asked(request.target, request.values.get(b"host")) or b"")
-    if theirs is None or ours is None:
-        return False
-    usual = _PORTS[scheme]
-    return theirs.host == ours.host and (theirs.port or usual) == (ours.port or usual)
+    asked = authority_asked(request.target, values.get(b"host")) or b""
+    page = _place(place, scheme)
+    hosts = (asked, values.get(b"x-forwarded-host", b""))
+    return page is not None and page in (_place(host, scheme) for host in hosts)
+
+
+def _place(authority: bytes, scheme: bytes) -> tuple[Host, int] | None:
+    """Return the host and the port, written or not, of *authority* at *scheme*, if it is one."""
+    found = parse_authority(authority)
+    return None if found is None else (found.host, found.port or _PORTS[scheme])

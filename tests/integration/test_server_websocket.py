@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import random
 import socket
 import struct
 import threading
@@ -150,6 +151,16 @@ def test_so_it_is_byte_by_byte(connect):
                 for byte in data:
                     client.send(bytes((byte,)))
             assert client.rest() == b"\x88\x02" + code.to_bytes(2, "big")
+
+
+def test_random_bytes_end_it_or_are_waited_for(running, connect):
+    for seed in range(100):
+        client = connect(secure=False)
+        with contextlib.suppress(ConnectionError):
+            client.send(random.Random(seed).randbytes(200)).finish()
+        assert client.rest()[:1] in (b"", b"\x88", b"\x8a")
+    eventually(lambda: not running.server.connections)
+    assert "failed" not in running.log
 
 
 @both_ways

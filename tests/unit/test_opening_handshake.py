@@ -168,6 +168,15 @@ def test_without_tls_it_may_end_before_us():
     assert accept(asked({b"Origin": b"http://dev.local", b"Host": b"dev.local:80"}, secure=False))
 
 
+def test_a_proxy_in_front_may_have_another_name_for_us():
+    """And says which one it was asked for; a page cannot have its browser say that."""
+    told = {b"Host": b"127.0.0.1:9000", b"X-Forwarded-Host": b"dev.local:8080"}
+
+    assert accept(asked(told))
+    assert refused(told | {b"X-Forwarded-Host": b"dev.local"}).status == 403
+    assert refused(told | {b"Origin": b"http://dev.local:8080"}).status == 403
+
+
 def test_an_absolute_target_says_whom_it_is_for():
     """RFC 9112 section 3.2.2: then Host does not count."""
     first = b"GET https://other.local:8080/ HTTP/1.1"
