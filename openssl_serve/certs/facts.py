@@ -12,6 +12,7 @@ from openssl_serve.certs import pem
 from openssl_serve.certs.meaning import (
     Extensions,
     colon_separated,
+    common_name_in,
     describe_key,
     describe_name,
     read_extensions,
@@ -62,9 +63,7 @@ class CertificateFacts(NamedTuple):
     @property
     def common_name(self) -> str:
         """The last CN of the subject; empty when there is none."""
-        # No comma ends a value: describe_name escapes those inside.
-        names = [part for part in self.subject.split(", ") if part.startswith("CN=")]
-        return names[-1].removeprefix("CN=") if names else ""
+        return common_name_in(self.subject)
 
     @property
     def is_ca(self) -> bool:

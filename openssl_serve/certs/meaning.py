@@ -1,6 +1,7 @@
 """What the parts of a certificate mean: names, keys and extensions as people read them. Pure."""
 
 import ipaddress
+import re
 from typing import NamedTuple
 
 from openssl_serve.certs import der, oids
@@ -65,6 +66,17 @@ def describe_name(name: Element) -> str:
         safe = "".join(c if c.isprintable() and c not in ",\\" else _escaped(c) for c in value)
         parts.append(f"{oids.ATTRIBUTES.get(oid, oid)}={safe}")
     return ", ".join(parts)
+
+
+def common_name_in(name: str) -> str:
+    r"""The last CN in what `describe_name` has made, still escaped; empty when there is none.
+
+    >>> common_name_in("O=Example, CN=a.example"), common_name_in(r"CN=Doe\, CN=Jane, O=Example")
+    ('a.example', 'Doe\\, CN=Jane')
+    """
+    # A comma inside a value has a backslash before it, and so has a backslash.
+    parts = re.findall(r"((?:[^\\,]|\\.)+)(?:, |\Z)", name)
+    return next((part[3:] for part in reversed(parts) if part.startswith("CN=")), "")
 
 
 def describe_key(public_key: Element) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from openssl_serve.certs.clients import ClientVerdict
 from openssl_serve.certs.facts import CertificateFacts
+from openssl_serve.certs.meaning import common_name_in
 from openssl_serve.certs.profile import Shape
 from openssl_serve.certs.store import Kept
 from openssl_serve.certs.subject import Subject
@@ -134,7 +135,7 @@ def show_list(pairs: Sequence[Kept]) -> None:
         facts = kept.facts
         host = str(kept.host)
         others = ", ".join(name for name in facts.names if name != host)
-        issuer = "itself" if facts.is_self_signed else facts.issuer.rpartition("CN=")[2]
+        issuer = "itself" if facts.is_self_signed else common_name_in(facts.issuer) or facts.issuer
         shape = facts.shape.value if facts.shape else "foreign"
         rows.append((host, others, _days(facts, now), facts.key, shape, issuer))
     table(rows)
@@ -175,4 +176,6 @@ def _days(facts: CertificateFacts, now: datetime) -> str:
     days = str(facts.days_left(now))
     if facts.expired(now):
         return paint(f"{days} expired", "red")
+    if facts.not_before > now:
+        return paint(f"{days} not valid yet", "red")
     return paint(f"{days} due", "yellow") if facts.due(now) else days

@@ -101,6 +101,11 @@ class TestShow:
         assert part in cli.refused(code, "show", what)
         assert not home.exists()
 
+    def test_one_that_is_for_later(self, cli, tmp_path):
+        path = write(tmp_path / "a.pem", make(start=NOW + DAY, end=NOW + 9.5 * DAY))
+
+        assert "days left  9 not valid yet\n" in cli.good("show", path).out
+
     def test_a_url_is_a_server(self, cli):
         for url, place in {
             "https://a.test/x": "a.test:443",

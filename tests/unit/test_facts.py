@@ -189,6 +189,17 @@ def test_a_chain_is_read_whole_and_its_first_is_the_one(tmp_path):
     assert read_facts_file(path).subject == "CN=leaf"
 
 
+@pytest.mark.parametrize(
+    "name", ["a.test", "Doe, CN=Jane", "a\\", "a\\, CN=b", ", CN=", "a\nb", ""]
+)
+def test_the_common_name_is_all_of_it(name):
+    """However much it looks like several."""
+    escaped = name.replace("\\", "\\\\").replace(",", "\\,").replace("\n", "\\n")
+
+    assert facts(subject=name).common_name == escaped
+    assert facts(subject=name).subject == (f"CN={escaped}" if name else "")
+
+
 @pytest.mark.parametrize("cut", [1, 10, 100, 300])
 def test_a_damaged_certificate_is_refused(cut):
     with pytest.raises(CertificateError):
