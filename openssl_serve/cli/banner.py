@@ -11,7 +11,8 @@ from openssl_serve.api import Certificate
 from openssl_serve.certs.store import Kept
 from openssl_serve.cli import render
 from openssl_serve.cli.layout import hanging
-from openssl_serve.hosts import Address, Host, hosts_among
+from openssl_serve.hosts import Address, Host, hosts_among, shorten
+from openssl_serve.server.access_log import MAX_LINE
 from openssl_serve.server.lan import mdns_name
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.trust.handshake import system_refusal
@@ -56,7 +57,8 @@ class Banner:
         addresses = [where for where in self._server.addresses if isinstance(where, Address)]
         answering, absent = split_by_answer(hosts, addresses, self._ended)
         places = ", ".join(map(str, self._server.addresses))
-        self._write([f"serving {self._target} on {places}"])
+        # A folder may be called anything, an escape sequence of the terminal too.
+        self._write([shorten(f"serving {self._target} on {places}", MAX_LINE)])
         urls = [f"https://{host.in_url}:{port}/" for host, port in answering]
         self._print(urls)
         for each in self._certificates:

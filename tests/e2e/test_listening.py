@@ -253,6 +253,19 @@ class TestEnding:
             assert_ends_within(running, 1)
 
 
+@pytest.mark.parametrize("name", ["\x1b[31mred", "two\nlines", "no utf-8 \udcff"])
+def test_a_folder_of_any_name_is_named_on_one_line(command: Command, name: str) -> None:
+    folder = command.folder / name
+    folder.mkdir()
+    with command.start(str(folder)) as running:
+        (line,) = [line for line in running.banner.splitlines() if line.startswith("serving ")]
+        status = curl(f"https://localhost:{running.port}/", "--insecure").status
+
+    assert line.isprintable()
+    assert re.search(r" on 127\.0\.0\.1:\d+$", line)
+    assert status == 200
+
+
 class TestPipes:
     def test_nobody_reads_its_stdout(self, command: Command) -> None:
         """As in `openssl-serve | head -1`: the server goes on, and says nothing about it."""
