@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from openssl_serve.cli.commands import ROOMS
@@ -55,14 +56,17 @@ def _meant_option(complaint: Any, ctx: Any) -> list[str]:
 
 
 def meant_command(arguments: Sequence[str]) -> list[str]:
-    """Return a hint if *arguments*, which cannot be meant so, begin like a command.
+    """Return a hint if *arguments*, which cannot be meant so, were meant for a command.
 
-    Without one they are for `serve`, which would look for a folder of that name.
+    Without one in front they are for `serve`, which would look for a folder of that name.
     """
     first = arguments[0] if arguments else ""
     if first in ("help", "version"):
         return [f"openssl-serve --{first}"]
     names = [name for commands in ROOMS.values() for name in commands]
+    if first.startswith("-"):
+        named = (each for each in arguments if each in names and not os.path.exists(each))
+        return [f"the command comes first: openssl-serve {name}" for name in islice(named, 1)]
     if first in names or not first.isalpha() or os.path.exists(first):
         return []
     near = get_close_matches(first, names, 1, ALIKE)

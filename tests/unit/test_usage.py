@@ -80,6 +80,8 @@ def hints(finished):
         ("genrate", "did you mean openssl-serve generate?"),
         ("genrate a.test", "did you mean openssl-serve generate?"),
         ("doktor --json", "did you mean openssl-serve doctor?"),
+        ("--openssl x generate a.test", "the command comes first: openssl-serve generate"),
+        ("-v list", "the command comes first: openssl-serve list"),
         ("help", "openssl-serve --help"),
         ("version", "openssl-serve --version"),
     ],
