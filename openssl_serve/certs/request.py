@@ -5,6 +5,7 @@ host. Never its extensions as they stand: a request may ask to be a CA.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +27,18 @@ from openssl_serve.openssl.template import render
 
 _EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
+# "Certificate request self-signature did not match the contents" since OpenSSL 3.0; "Signature did
+# not match the certificate request" before, and in LibreSSL.
+_UNSIGNED = re.compile(r"signature did not match", re.IGNORECASE)
 _COMMON_NAME = "2.5.4.3"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What counts of a request."""
+    """What counts of a request, and where it is."""
 
+    path: Path
+    data: bytes
     hosts: tuple[Host, ...]
     key: str
     public_key_sha256: str
@@ -47,19 +53,19 @@ class Signed:
     facts: CertificateFacts
 
 
-def read_request_file(path: Path) -> tuple[bytes, Request]:
-    """Read the file at *path*; all of it, and the request in it. Raises CertificateError."""
+def read_request_file(path: Path) -> Request:
+    """Read the first request in the file at *path*. Raises CertificateError."""
     data = read_file(path)
     if not any(block.label in _LABELS for block in pem.blocks(data)):
         raise wrong_content(path, data, "certificate request", "req")
     try:
-        return data, read_request(data)
+        return read_request(data, path)
     except (CertificateError, InvalidHostError) as error:
         raise CertificateError(f"{path}: {error}", *error.hints) from error
 
 
-def read_request(data: bytes) -> Request:
-    """Read the first request in PEM *data*, which has one.
+def read_request(data: bytes, path: Path) -> Request:
+    """Read the first request in PEM *data*, which has one and came from *path*.
 
     Raises CertificateError, InvalidHostError for a host in it.
     """
@@ -82,7 +88,7 @@ def read_request(data: bytes) -> Request:
     if fault := fault_of_key(key):
         raise CertificateError(fault)
     digest = hashlib.sha256(public_key.encoded).hexdigest()
-    return Request(tuple(hosts), key, digest, bool(attributes(subject)))
+    return Request(path, data, tuple(hosts), key, digest, bool(attributes(subject)))
 
 
 def signing_recipe(request: Request, authority: Authority, days: int) -> Recipe:
@@ -100,13 +106,20 @@ def signing_recipe(request: Request, authority: Authority, days: int) -> Recipe:
     return Recipe(config, (step,))
 
 
-def sign(openssl: Openssl, authority: Authority, data: bytes, days: int) -> Signed:
-    """Make a leaf of the request in *data*. Raises CertificateError, OpensslError."""
-    request = read_request(data)
+def sign(openssl: Openssl, authority: Authority, request: Request, days: int) -> Signed:
+    """Make a leaf of *request*. Raises CertificateError, OpensslError."""
     recipe = signing_recipe(request, authority, days)
     with work_folder() as folder:
-        (folder / REQUEST).write_bytes(data)
-        follow(openssl, recipe, folder)
+        (folder / REQUEST).write_bytes(request.data)
+        try:
+            follow(openssl, recipe, folder)
+        except OpensslFailedError as error:
+            if not _UNSIGNED.search(error.stderr):
+                raise
+            raise CertificateError(
+                f"{request.path}: its signature is not by its key: it was changed, or damaged",
+                "whoever has the key makes another: openssl req -new -key KEY",
+            ) from error
         facts = read_facts_file(folder / CERTIFICATE)
         made = (folder / CERTIFICATE).read_bytes()
     missing = [str(host) for host in request.hosts if not facts.covers(host)]

@@ -14,6 +14,7 @@ from openssl_serve.hosts import Subtree, parse_subtree
 
 if TYPE_CHECKING:
     from openssl_serve.certs.authority import Authority
+    from openssl_serve.certs.facts import CertificateFacts
     from openssl_serve.certs.profile import CertificateProfile, KeyType
     from openssl_serve.certs.store import Kept, Store
     from openssl_serve.openssl.binary import Openssl
@@ -150,8 +151,13 @@ def tell(kept: "Kept") -> None:
         render.note(f"kept: good until {kept.facts.not_after:%Y-%m-%d}")
     else:
         render.note(f"made: {kept.made_because}")
-    if kept.facts.key == "Ed25519":
-        render.warning("no browser accepts an Ed25519 key", "leave out --key-type")
+    warn_of_key(kept.facts, typed("openssl-serve", "generate", "--key-type", "p256", kept.host))
+
+
+def warn_of_key(facts: "CertificateFacts", *hints: str) -> None:
+    """Say that browsers do not take a key that all other clients take."""
+    if facts.key == "Ed25519":
+        render.warning("no browser accepts an Ed25519 key", *hints)
 
 
 def progress(key_type: "KeyType | None") -> AbstractContextManager[None]:

@@ -7,6 +7,7 @@ import typer
 
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.files import check_out, write_new
+from openssl_serve.cli.generate import warn_of_key
 from openssl_serve.cli.options import option
 from openssl_serve.errors import CertificateError
 
@@ -40,14 +41,15 @@ def sign(
         raise CertificateError("there is no local CA", "make one: openssl-serve generate --ca")
     if out is not None:
         check_out(out, "name another file, or remove it")
-    data, wanted = read_request_file(request)
+    wanted = read_request_file(request)
     if explain:
         script = signing_recipe(wanted, authority, days).as_script(str(tool.path))
         render.result(f"# the request is ./request.pem\n{script}")
         return
-    signed = sign_request(tool, authority, data, days)
+    signed = sign_request(tool, authority, wanted, days)
     names = ", ".join(signed.facts.names)
     render.note(f"signed for {names}, until {signed.facts.not_after:%Y-%m-%d}")
+    warn_of_key(signed.facts)
     if out is None:
         render.result(signed.pem.decode("ascii").rstrip("\n"))
         return

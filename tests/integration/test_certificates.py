@@ -90,6 +90,7 @@ class TestGenerate:
         finished = cli.good("generate", "a.test", "--key-type", "ed25519")
 
         assert "warning: no browser accepts an Ed25519 key" in finished.err
+        assert "hint: openssl-serve generate --key-type p256 a.test\n" in finished.err
 
     def test_ed25519_on_an_old_libressl_is_our_error(self, cli, tmp_path):
         tool = libressl(tmp_path / "bin")

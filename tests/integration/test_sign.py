@@ -1,11 +1,12 @@
 import base64
 import subprocess
+from pathlib import Path
 
 import pytest
 from certificates import LOOPBACK, assert_leaf, load, names_of
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,8 @@ def request(*names, extensions=(), key=KEY, subject="a.test", email=None):
         builder = builder.add_extension(x509.SubjectAlternativeName(found), False)
     for extension in extensions:
         builder = builder.add_extension(extension, True)
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    digest = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return builder.sign(key, digest).public_bytes(serialization.Encoding.PEM)
 
 
 @pytest.fixture
@@ -120,6 +122,14 @@ def test_refusals(cli, with_ca, csr, tmp_path, options, code, part):
     assert not (tmp_path / "x.crt").exists()
 
 
+def test_a_key_that_browsers_refuse_is_a_warning(cli, with_ca, csr, tmp_path):
+    key = ed25519.Ed25519PrivateKey.generate()
+
+    finished = cli.good("sign", csr("b.test", key=key), "--out", tmp_path / "b.crt")
+
+    assert "warning: no browser accepts an Ed25519 key" in finished.err
+
+
 def test_a_forged_signature(cli, with_ca, csr, tmp_path):
     """Whoever asks has to hold the key."""
     path = csr("b.test")
@@ -133,9 +143,9 @@ def test_a_forged_signature(cli, with_ca, csr, tmp_path):
         capture_output=True,
     )
 
-    error = cli.refused(3, "sign", path)
+    error = cli.refused(4, "sign", path)
 
-    assert "openssl x509 failed" in error
+    assert error == f"{path}: its signature is not by its key: it was changed, or damaged"
 
 
 def test_what_is_no_request(cli, with_ca, tmp_path):
@@ -186,7 +196,7 @@ def test_whatever_comes_only_errors_of_ours_leave(data):
         damaged[data.draw(st.integers(0, len(GOOD) - 1))] = data.draw(st.integers(0, 255))
     text = b"-----BEGIN CERTIFICATE REQUEST-----\n%b-----END CERTIFICATE REQUEST-----\n"
     try:
-        read_request(text % base64.encodebytes(damaged))
+        read_request(text % base64.encodebytes(damaged), Path("a.csr"))
     except (CertificateError, InvalidHostError):
         return
 
