@@ -3,6 +3,7 @@
 It asks for no rights: what only root can do is printed, to be pasted.
 """
 
+import shlex
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
@@ -148,9 +149,10 @@ def _authority(data: "Store", tool: "Openssl", *, constrain: bool) -> "Authority
         authority = data.ensure_authority(permitted=permitted, openssl=tool)
         render.note(f"made a local CA: {authority.cert_path}")
     elif constrain and not set(authority.facts.extensions.permitted or "*") <= set(LOCAL):
+        files = shlex.join(map(str, (authority.cert_path, authority.key_path)))
         raise UsageError(
             f"--constrain is for a new local CA, and {authority.cert_path} may issue for more",
-            f"openssl-serve untrust; rm {authority.cert_path} {authority.key_path}",
+            f"openssl-serve untrust && rm {files} && openssl-serve trust --constrain",
         )
     if not is_ours(authority.facts):
         raise TrustStoreError(

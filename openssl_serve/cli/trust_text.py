@@ -1,11 +1,13 @@
 """The words, the table and the JSON of `trust` and `untrust`."""
 
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 
 from openssl_serve.certs.authority import Authority
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.cli import certificates_text, render
+from openssl_serve.cli.layout import hanging
 from openssl_serve.cli.tables import table
 from openssl_serve.trust.outcomes import Outcome, left_to_run
 from openssl_serve.trust.stores import Command, State, find_program
@@ -33,7 +35,7 @@ def show_danger(authority: Authority) -> None:
         lines.append("For local names and addresses alone: openssl-serve trust --constrain")
     render.note()
     for line in lines:
-        render.note(f"  | {line}")
+        render.note(hanging("  |", line, sys.stderr))
     render.note()
 
 
@@ -81,7 +83,7 @@ def show_plan(plan: Sequence[Outcome], without: str) -> bool:
         elif each in left:
             render.result(f"# {store}")
             for command in each.commands:
-                render.result(as_root(command) if store.obstacle else shlex.join(command))
+                render.result(_as_root(command) if store.obstacle else shlex.join(command))
         else:
             render.result(f"# {store}: {'follows the system' if each.commands else without}")
     return good
@@ -97,7 +99,7 @@ def leave_for_root(outcomes: Iterable[Outcome], then: str) -> None:
     render.note("paste this where you may become root:")
     for each in left:
         for command in each.commands:
-            render.note(f"  {as_root(command)}")
+            render.note(f"  {_as_root(command)}")
     render.note(f"  {then}")
 
 
@@ -113,7 +115,7 @@ def counted(some: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str:
     return f"{len(some)} of {len(outcomes)} trust stores: {names}"
 
 
-def as_root(command: Command) -> str:
+def _as_root(command: Command) -> str:
     """*command* for a shell that is not root's, where there is sudo."""
     prefix = "sudo " if find_program("sudo") else ""
     return prefix + shlex.join(command)

@@ -184,12 +184,16 @@ class TestConstrained:
         assert "example_com.crt stays as it is: the local CA may not issue" in finished.err
         cli.good("trust", "--store", "nss", "--constrain")
 
-    def test_is_for_a_new_ca(self, cli):
+    def test_is_for_a_new_ca(self, cli, tmp_path, monkeypatch):
+        """On macOS, the data folder has a space in its name."""
+        monkeypatch.setenv("OPENSSL_SERVE_HOME", str(tmp_path / "Application Support"))
         cli.good("generate", "--ca")
 
-        says = cli.refused(2, "trust", "--store", "nss", "--constrain")
+        finished = cli("trust", "--store", "nss", "--constrain")
 
-        assert "--constrain is for a new local CA" in says
+        assert finished.code == 2
+        assert "--constrain is for a new local CA" in finished.errors[0]
+        assert f"untrust && rm '{tmp_path}/Application Support/_local_ca.crt' '" in finished.err
         assert states(cli)[1]["nss"] == "not trusted"
 
 
