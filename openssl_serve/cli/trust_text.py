@@ -59,12 +59,18 @@ def show_outcomes(
 
 
 def show_others(outcomes: Sequence[Outcome]) -> None:
-    """Name the local CAs of openssl-serve that are in a store, and not the one that is kept."""
+    """Name the local CAs of openssl-serve that are in stores, and not the one that is kept."""
+    places: dict[CertificateFacts, list[str]] = {}
     for store, finding, *_ in outcomes:
         for facts in finding.others:
-            render.note(f"also in {store}: {facts.common_name}, SHA-256 {facts.fingerprint}")
-    if any(finding.others for _, finding, *_ in outcomes):
-        render.note("another user's, or of a folder that is gone: openssl-serve untrust SHA256")
+            places.setdefault(facts, []).append(str(store))
+    for facts, stores in places.items():
+        says = (
+            f"{facts.common_name} is in {'; '.join(stores)}: another user's, or its files are gone"
+        )
+        render.note(hanging("also:", says, sys.stderr))
+        # In one piece: it is to be pasted.
+        render.note(f"      openssl-serve untrust {facts.fingerprint}")
 
 
 def show_plan(plan: Sequence[Outcome], without: str) -> bool:
