@@ -195,12 +195,16 @@ class TestP12Verify:
 
         assert "-untrusted" in finished.out
 
-    @pytest.mark.parametrize("ca", ["other", "absent"])
-    def test_another_root_is_a_failed_check_and_no_crash(self, cli, chain, ca):
-        finished = cli("verify", chain, "--ca", chain.parent / ca)
+    def test_another_root_is_a_failed_check(self, cli, chain):
+        finished = cli("verify", chain, "--ca", chain.parent / "other")
 
         assert finished.code == 4
         assert "FAIL chain" in finished.out
+
+    def test_a_root_that_is_not_there_is_no_crash(self, cli, chain):
+        absent = chain.parent / "absent"
+
+        assert cli.refused(4, "verify", chain, "--ca", absent) == f"{absent}: no such file"
 
     def test_no_root_given_asks_the_system(self, cli, chain):
         finished = cli("verify", chain)
@@ -221,7 +225,7 @@ def test_p12_pkcs12_keeps_the_order(cli, home, tmp_path, monkeypatch):
 
     text = openssl("pkcs12", "-in", tmp_path / "p12", "-passin", "pass:x", "-nokeys")
 
-    assert re.findall(r"subject=.*CN = (\S+)", text) == ["a.test", "openssl-serve"]
+    assert re.findall(r"subject=.*CN ?= ?(\S+)", text) == ["a.test", "openssl-serve"]
 
 
 def test_p14_fingerprints_are_sha256_in_upper_hex(cli, home):
