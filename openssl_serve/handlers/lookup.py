@@ -60,17 +60,18 @@ class Lookup:
         if opened is not None:
             return Found(opened)
         is_folder = self._folder.is_folder(path)
+        # A clean URL: without a redirect, which costs a round trip and, in others, the query.
+        page = self._open(path + b".html")
+        if page is None:
+            if is_folder:
+                return _to_folder(names, target)
+            raise not_found()
+        # Generators of sites write blog.html beside blog/, which holds the pages below.
         if is_folder and (index := self._open_index(path)) is not None:
+            os.close(page.fd)
             os.close(index.opened.fd)
             return _to_folder(names, target)
-        # A clean URL: without a redirect, which costs a round trip and, in others, the query.
-        # Generators of sites write blog.html beside blog/, which holds the pages below.
-        opened = self._open(path + b".html")
-        if opened is not None:
-            return Found(opened, is_second_choice=True, folder=path if is_folder else None)
-        if is_folder:
-            return _to_folder(names, target)
-        raise not_found()
+        return Found(page, is_second_choice=True, folder=path if is_folder else None)
 
     def instead(self, request: Request) -> Found | Response | None:
         """Return what stands for what is not there: the app's one page, or 404.html, or nothing."""
