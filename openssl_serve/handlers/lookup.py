@@ -54,7 +54,7 @@ class Lookup:
         target = origin_form(request.target)
         names = self._folder.segments(target)
         if not names[-1]:
-            return self._index_of(names[:-1], target)
+            return self._index_of(names[:-1], request)
         path = self._folder.path_of(names)
         opened = self._open(path)
         if opened is not None:
@@ -64,7 +64,7 @@ class Lookup:
         page = self._open(path + b".html")
         if page is None:
             if is_folder:
-                return _to_folder(names, target)
+                return self._app_or_folder(path, request) or _to_folder(names, target)
             raise not_found()
         # Generators of sites write blog.html beside blog/, which holds the pages below.
         if is_folder and (index := self._open_index(path)) is not None:
@@ -75,17 +75,25 @@ class Lookup:
 
     def instead(self, request: Request) -> Found | Response | None:
         """Return what stands for what is not there: the app's one page, or 404.html, or nothing."""
-        if self._options.spa and is_navigation(request):
-            for index in self._index:
-                opened = self._open(self._folder.path_of([index]))
-                if opened is not None:
-                    return Found(opened, stands_in=True)
+        app = self._app(request)
+        if app is not None:
+            return app
         page = self._open(self._folder.path_of([NOT_FOUND_PAGE]))
         if page is None:
             return None
         return Response(404, _NOT_FOUND_FIELDS, FileBody(page.fd, 0, page.status.st_size))
 
-    def _index_of(self, names: list[bytes], target: bytes) -> Found | Listed | Response:
+    def _app(self, request: Request) -> Found | None:
+        """Return the app's one page, if there is one and *request* is of a browser for a page."""
+        if self._options.spa and is_navigation(request):
+            for index in self._index:
+                opened = self._open(self._folder.path_of([index]))
+                if opened is not None:
+                    return Found(opened, stands_in=True)
+        return None
+
+    def _index_of(self, names: list[bytes], request: Request) -> Found | Listed | Response:
+        target = origin_form(request.target)
         path = self._folder.path_of(names)
         if not self._folder.is_folder(path):
             raise not_found()
@@ -96,9 +104,22 @@ class Lookup:
         index = self._open_index(path)
         if index is not None:
             return index
+        app = self._app(request)
+        if app is not None:
+            # A folder of images may well have the name of a page of the app.
+            return app
         if not self._options.listing:
             raise not_found()
         return Listed(names)
+
+    def _app_or_folder(self, path: bytes, request: Request) -> Found | None:
+        """Return the app's one page, unless the folder *path* has an index and so is a page."""
+        app = self._app(request)
+        if app is not None and (index := self._open_index(path)) is not None:
+            os.close(app.opened.fd)
+            os.close(index.opened.fd)
+            return None
+        return app
 
     def _open_index(self, path: bytes) -> Found | None:
         """Open the first index file of the folder *path*."""

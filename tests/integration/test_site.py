@@ -220,6 +220,26 @@ def test_what_is_there_comes_before_the_apps_page(serve, site):
     assert running.get("/users", PAGE, b"Content-Length: 0", method=b"POST").status == 405
 
 
+def test_a_folder_that_is_no_page_is_none_of_an_app_either(serve, site):
+    """/images may be a page of the app, and a folder of what it shows."""
+    (site / "index.html").write_text("<title>app</title>")
+    (site / "images").mkdir()
+    (site / "images" / "a.png").touch()
+    running = serve(folder=SPA)
+
+    for target in ("/images", "/images/", "/images?x=1"):
+        assert running.get(target, PAGE).text == "<title>app</title>"
+        assert running.get(target, PAGE).get(b"vary") == b"Accept, Accept-Encoding"
+    # Programs see what is there.
+    assert running.get("/images/").text == "a.png\n"
+    assert running.get("/images").get(b"location") == b"/images/"
+    assert running.get("/images/a.png", PAGE).body == b""
+
+    (site / "index.html").unlink()
+    assert "a.png" in running.get("/images/", PAGE).text
+    assert running.get("/images", PAGE).status == 301
+
+
 def test_hidden_and_missing_look_the_same_in_an_app(serve, site):
     (site / ".git").mkdir()
     (site / ".git" / "config").write_text("secret")
