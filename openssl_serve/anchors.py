@@ -1,5 +1,6 @@
 """The trust anchor of a running server, read from its files whenever a device asks for it."""
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -7,11 +8,11 @@ from openssl_serve.certs.anchor import Anchor, anchor_of
 from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.clients import client_verdicts
 from openssl_serve.certs.store import Kept
-from openssl_serve.errors import CertificateError, InvalidHostError
+from openssl_serve.errors import CertificateError
 from openssl_serve.handlers.anchor import OffersAnchor
 from openssl_serve.handlers.anchor_offer import CERTIFICATE, PEM, PROFILE, Offer
 from openssl_serve.handlers.authorities import Authorities
-from openssl_serve.hosts import Host, parse_host
+from openssl_serve.hosts import hosts_among
 from openssl_serve.live_contexts import Loadable
 from openssl_serve.paths import data_folder
 from openssl_serve.server.handling import Handler
@@ -31,18 +32,21 @@ class LiveOffer:
         self._certificate = certificate
         self._tell = tell
         self._last = _find(certificate)
+        # Several devices may ask at once, each by a thread of its own.
+        self._lock = threading.Lock()
 
     def __call__(self) -> Offer | None:
         """Return it as it is now; blocks for as long as it takes to read some small files."""
         # Files that cannot be read are being replaced, or were broken by hand: what was offered
         # before still is what the server uses.
-        with suppress(CertificateError):
+        with self._lock, suppress(CertificateError):
             found = _find(self._certificate)
             if found and self._last and found.der != self._last.der:
                 sha256 = found.facts.fingerprint
                 self._tell(f"there is another certificate to trust now, SHA-256 {sha256}")
             self._last = found
-        return offer_of(self._last) if self._last else None
+        last = self._last
+        return offer_of(last) if last else None
 
 
 def offering(
@@ -72,7 +76,7 @@ def offer_of(anchor: Anchor) -> Offer:
         fingerprint=facts.fingerprint,
         ends=f"{facts.not_after:%Y-%m-%d}",
         forms={CERTIFICATE: anchor.der, PEM: anchor.pem, PROFILE: anchor.mobileconfig},
-        hosts=tuple(_hosts(server.names)),
+        hosts=tuple(hosts_among(server.names)),
         is_shared=server != facts,
         can_sign=facts.is_ca,
         permitted=facts.extensions.permitted,
@@ -94,12 +98,3 @@ def _find(certificate: Loadable) -> Anchor | None:
         # A pair of the user's may have been copied from there.
         data = data_folder()
     return anchor_of(certificate.cert_path, data)
-
-
-def _hosts(names: tuple[str, ...]) -> list[Host]:
-    hosts = []
-    for name in names:
-        # A certificate of the user's may hold names that we would not put into one.
-        with suppress(InvalidHostError):
-            hosts.append(parse_host(name))
-    return hosts

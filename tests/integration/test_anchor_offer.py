@@ -4,6 +4,7 @@ import datetime as dt
 import plistlib
 import re
 import threading
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from server_fixtures import Client, Pair, answers, request
 
 from openssl_serve import api
+from openssl_serve.anchors import LiveOffer
 from openssl_serve.certs.profile import CertificateProfile
 from openssl_serve.certs.store import Store
 from openssl_serve.handlers.folder import FolderOptions
@@ -301,6 +303,28 @@ def test_it_follows_its_files_and_tells_the_new_fingerprint_once(serve, store):
     assert before != expected
     assert running.log.count("another certificate to trust now, SHA-256") == 1
     assert authority.facts.fingerprint in running.log
+
+
+def test_devices_that_ask_at_once_have_it_told_once(store):
+    meeting = threading.Barrier(2)
+    told = []
+
+    def tell(text):
+        told.append(text)
+        # Time for the other one to find the same.
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(0.2)
+
+    offer = LiveOffer(kept_by(store, "localhost"), tell)
+    store.ensure_authority(openssl=FastOpenssl())
+    kept_by(store, "localhost")
+    threads = [threading.Thread(target=offer) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(told) == 1
 
 
 def test_while_its_files_cannot_be_read_it_stays(serve, store):
