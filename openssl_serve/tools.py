@@ -13,6 +13,10 @@ from typing import NamedTuple, Self
 
 Child = subprocess.Popen[bytes]
 
+ENGLISH = {"LC_ALL": "C.UTF-8", "LANGUAGE": ""}
+"""For those whose words are parsed and quoted. Not "C", in which Java cannot open a file whose name
+is not ASCII; where there is no C.UTF-8, C is what that means."""
+
 
 def this_program(*words: str) -> list[str]:
     """Return what runs openssl-serve itself with *words*, beside a server that cannot wait for it.

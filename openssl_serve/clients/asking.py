@@ -9,14 +9,13 @@ from openssl_serve.clients.client import Account, Client, Trust
 from openssl_serve.clients.exhibit import Exhibit, damaged
 from openssl_serve.clients.witness import Witness, witness
 from openssl_serve.errors import reason_of
-from openssl_serve.tools import Crew, Output
+from openssl_serve.tools import ENGLISH, Crew, Output
 
 DEADLINE_S = 20.0
 """For all of them. A Java takes one second where nothing else runs, and ten on a slow board."""
 
 _ENVIRONMENT = {
-    # Their words are parsed, and shown.
-    "LC_ALL": "C",
+    **ENGLISH,
     # A proxy would be the one who shakes hands. Only these two spellings are read by all.
     "NO_PROXY": "127.0.0.1",
     "no_proxy": "127.0.0.1",

@@ -225,9 +225,7 @@ def _search_path() -> str:
 
 def _environment() -> dict[str, str]:
     """What a store's programs get beside our own environment."""
-    # English, for their words are parsed and quoted; and not "C", in which Java cannot open a
-    # file whose name is not ASCII. Where there is no C.UTF-8, C is what that means.
-    return {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "PATH": _search_path()}
+    return {**tools.ENGLISH, "PATH": _search_path()}
 
 
 def users_home() -> Path | None:

@@ -415,3 +415,10 @@ def test_what_would_open_a_window_of_apples_is_not_run(fp, monkeypatch, has_tool
     assert clients.found("git") == both[0 if has_tools else 1 :]
 
     clients._has_apples_tools.cache_clear()
+
+
+def test_they_speak_english_and_can_open_files_of_any_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("LANGUAGE", "de:fr")
+    program = stub(tmp_path, "echo \"fatal: 'x': $LC_ALL-$LANGUAGE. CAfile: none\" >&2; exit 1")
+
+    assert ask(Git(str(program))).account.says == "C.UTF-8-"
