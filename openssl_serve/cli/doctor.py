@@ -17,7 +17,10 @@ from openssl_serve.cli.patient import Finding, Patient
 from openssl_serve.errors import CertificateError, OpensslServeError, StoreError, reason_of
 
 NO_CLIENTS = Annotated[
-    bool, typer.Option("--no-clients", help="Ask no curl, Python, browser … whether it trusts us.")
+    bool,
+    typer.Option(
+        "--no-clients", help="Leave out asking curl, Python, browsers whether they trust us."
+    ),
 ]
 
 

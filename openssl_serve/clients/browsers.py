@@ -104,7 +104,9 @@ class Keychains(_Browser):
     def asking(self, url: str) -> Command:  # noqa: ARG002
         """The certificate itself, without asking the network about it (-L)."""
         cert = str(self._exhibit.cert_path)
-        return ("security", "verify-cert", "-c", cert, "-L", "-p", "ssl")
+        # As a path: a name would be looked for in relative entries of PATH too.
+        program = find_program("security") or "security"
+        return (program, "verify-cert", "-c", cert, "-L", "-p", "ssl")
 
     def accepted(self, output: Output, *, was_heard: bool) -> bool:  # noqa: ARG002
         """By its exit code: there is no handshake."""

@@ -193,7 +193,8 @@ def test_on_macos_all_of_them_look_into_the_keychain(programs, leaf, store, fp, 
     monkeypatch.setattr(sys, "platform", "darwin")
     programs["firefox"] = "/bin/firefox"
     keychain = Keychain(Path("/Users/you/Library/Keychains/login.keychain-db"))
-    command = ["security", "verify-cert", "-c", str(leaf.cert_path), "-L", "-p", "ssl"]
+    programs["security"] = "/usr/bin/security"
+    command = ["/usr/bin/security", "verify-cert", "-c", str(leaf.cert_path), "-L", "-p", "ssl"]
     fp.register(command, returncode=1, stderr="Cert Verify Result: CSSMERR_TP_NOT_TRUSTED\n")
     fp.register(command, stdout="...certificate verification successful.\n")
 
