@@ -125,7 +125,7 @@ def parse_host(text: str, *, any_wildcard: bool = False) -> Host:
         if len(labels) < 2 and not any_wildcard:
             raise InvalidHostError(
                 f'"{shown}" is a wildcard on a single label, which browsers and curl refuse',
-                f"name each host (--cert-host a.{name}), or go one level down (*.app.{name})",
+                f"name each host (a.{name}, b.{name}), or go one level down (*.app.{name})",
             )
         name = f"*.{name}"
     if len(name) > MAX_NAME_LENGTH:
@@ -200,10 +200,11 @@ def _refuse_what_is_no_host(text: str, shown: str) -> None:
             f'"{shown}" is {what}, not a host', f"give the host alone: {host}" if host else HINT
         )
     name, colon, port = text.rpartition(":")
-    if colon and port.isdigit() and ":" not in name:
+    alone = name.removeprefix("[").removesuffix("]")
+    if colon and port.isdecimal() and (":" not in name or alone != name):
         raise InvalidHostError(
             f'"{shown}" has a port, and a certificate is for a host on every port',
-            f"give the host alone: {shorten(name)}",
+            f"give the host alone: {shorten(alone)}",
         )
     if "*" in text.removeprefix("*."):
         raise InvalidHostError(
@@ -212,18 +213,32 @@ def _refuse_what_is_no_host(text: str, shown: str) -> None:
 
 
 def _to_ascii(name: str, shown: str) -> str:
-    """A-labels of *name*; UTS 46 non-transitional, as browsers do it."""
+    """A-labels of *name*; UTS 46 non-transitional, as browsers do it.
+
+    Labels of ASCII stay as they are: IDNA would refuse an underscore in them.
+    """
     if name.isascii() and "xn--" not in name:
         return name
     # Imported here: its tables cost 10 ms, and most hosts are ASCII.
     import idna  # noqa: PLC0415
 
     try:
-        return idna.encode(name, uts46=True, transitional=False).decode("ascii").removesuffix(".")
+        labels = idna.uts46_remap(name, std3_rules=False).removesuffix(".").split(".")
+        return ".".join(map(_to_a_label, labels))
     except (idna.IDNAError, UnicodeError) as error:
-        raise InvalidHostError(
-            f'"{shown}" is not a host: {shorten(str(error), 100)}', HINT
-        ) from error
+        reason = shorten(str(error), 100)
+        reason = reason[:1].lower() + reason[1:]
+        raise InvalidHostError(f'"{shown}" is not a host: {reason}', HINT) from error
+
+
+def _to_a_label(label: str) -> str:
+    import idna  # noqa: PLC0415  as above
+
+    # An A-label has as many characters at least: one that is too long is refused later. That is
+    # not left to idna, whose time grows with the square of the length.
+    if len(label) > MAX_LABEL_LENGTH or (label.isascii() and not label.startswith("xn--")):
+        return label
+    return idna.alabel(label).decode("ascii")
 
 
 def _check_label(label: str, number: int, shown: str) -> None:
@@ -268,16 +283,17 @@ def parse_address(text: str, option: str = "--bind-addr") -> Address:
             f'{option} "{shown}" is a URL or a path, HOST:PORT is wanted',
             f"{option} localhost:8080",
         )
-    if not colon:
-        hints = [f"for the port alone: --port {text}"] if text.isdecimal() else []
-        raise UsageError(
-            f'{option} "{shown}" has no port, HOST:PORT is wanted',
-            *(hints or [f"{option} {shown or '127.0.0.1'}:8080"]),
-        )
+    bare = shown.removeprefix("[").removesuffix("]")
+    # "::1" has no port, though "::1:80" is an address as well.
+    if not colon or (_parse_address(text) and not _parse_address(host)):
+        hint = f"{option} {Address(bare or '127.0.0.1', 8080)}"
+        if text.isdecimal() and option == "--bind-addr":
+            hint = f"for the port alone: --port {text}"
+        raise UsageError(f'{option} "{shown}" has no port, HOST:PORT is wanted', hint)
     if not host:
+        everybody = f"; the whole network: 0.0.0.0:{port}" if option == "--bind-addr" else ""
         raise UsageError(
-            f'{option} "{shown}" names no host',
-            f"this machine only: 127.0.0.1:{port}; the whole network: 0.0.0.0:{port}",
+            f'{option} "{shown}" names no host', f"this machine only: 127.0.0.1:{port}{everybody}"
         )
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise UsageError(

@@ -60,7 +60,10 @@ def export(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
 
     wanted = choice(Form, form, "--format")
-    site = Site(port, http_port, str(parse_address(upstream, "--upstream")))
+    behind = parse_address(upstream, "--upstream")
+    if not behind.port:
+        raise UsageError(f"--upstream {behind}: no server has port 0", "name the port it is on")
+    site = Site(port, http_port, str(behind))
     if out is not None:
         check_out(out, "--force overwrites it", overwrite=force)
     kept, tool = inspection.open_store().get(parse_host(host)), Openssl(openssl)

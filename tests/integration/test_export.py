@@ -549,6 +549,7 @@ class TestRefusals:
             (["b.test"], 4, "no certificate is kept for b.test"),
             (["a.test", "--format", "nginx", "--upstream", "x"], 2, "--upstream"),
             (["a.test", "--format", "nginx", "--upstream", "a;b:1"], 2, "--upstream"),
+            (["a.test", "--format", "nginx", "--upstream", "a.test:0"], 2, "port 0"),
             (["a.test", "--format", "nginx", "--port", "0"], 2, "0"),
             (["a.test", "--out", "/nowhere/x"], 2, "/nowhere/x: there is no folder /nowhere"),
         ],

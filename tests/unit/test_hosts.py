@@ -1,4 +1,5 @@
 import re
+import time
 
 import pytest
 from hypothesis import example, given
@@ -90,7 +91,9 @@ def test_an_address_is_told_from_a_name(text, value):
         ("me@example.com", "e-mail"),
         ("https://example.com/x", "URL"),
         ("../etc/passwd", "path"),
-        ("dev.local:8080", "port"),
+        ("dev.local:8080", "has a port"),
+        ("[::1]:8080", "has a port"),
+        ("a:²", "character"),
         ("*", "whole first label"),
         ("a.*.b", "whole first label"),
         ("a*.b", "whole first label"),
@@ -104,7 +107,12 @@ def test_an_address_is_told_from_a_name(text, value):
         (".".join(["a" * 60] * 5), "253 are the most"),
         ("xn--a", "is not a host"),
         ("a\u200db", "is not a host"),
-        ("é" * 200, "is not a host"),
+        ("é" * 200, "label 1 has 200 characters"),
+        ("é." * 200, "are the most"),
+        ("\u00ad.test", "label 1 is empty"),
+        ("💩.test", "is not a host: codepoint U+1F4A9"),
+        ("xn--zzzzzz99999.test", "is not a host: invalid A-label"),
+        ("a_é.test", "is not a host: codepoint U+005F"),
     ],
 )
 def test_what_is_no_host_is_refused_with_its_reason(text, reason):
@@ -114,6 +122,31 @@ def test_what_is_no_host_is_refused_with_its_reason(text, reason):
     assert caught.value.hints
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("my_app.Bücher.test", "my_app.xn--bcher-kva.test"),
+        ("a--b.bücher.test", "a--b.xn--bcher-kva.test"),
+        ("*.my_app.xn--bcher-kva.test", "*.my_app.xn--bcher-kva.test"),
+        ("bücher.test。", "xn--bcher-kva.test"),
+        ("ﬁ.test", "fi.test"),
+    ],
+)
+def test_a_label_of_ascii_beside_others_is_as_good_as_alone(text, value):
+    assert parse_host(text).value == value
+
+
+@pytest.mark.parametrize("text", ["xn--" + "a" * 100_000, "xn--a." * 20_000, "ü" * 100_000])
+def test_a_very_long_name_takes_no_time(text):
+    """A client may send one in its Host field."""
+    began = time.process_time()
+
+    with pytest.raises(InvalidHostError):
+        parse_host(text)
+
+    assert time.process_time() - began < 1
 
 
 def test_the_longest_name_is_253_characters_wildcard_included():
@@ -213,6 +246,23 @@ def test_what_is_no_address_to_listen_on(text):
     assert str(caught.value).startswith("--listen")
     assert caught.value.exit_code == 2
     assert caught.value.hints
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("::1", "--listen [::1]:8080"),
+        ("[fe80::1]", "--listen [fe80::1]:8080"),
+        ("::1:8080", "[::1]:8080"),
+        ("a.test", "--listen a.test:8080"),
+        (":80", "this machine only: 127.0.0.1:80"),
+    ],
+)
+def test_the_hint_is_an_address_to_listen_on(text, hint):
+    with pytest.raises(UsageError) as caught:
+        parse_address(text, "--listen")
+
+    assert caught.value.hints == (hint,)
 
 
 @given(st.text(max_size=20))
