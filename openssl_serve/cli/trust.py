@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openssl_serve.certs.store import Store
     from openssl_serve.openssl.binary import Openssl
     from openssl_serve.trust.outcomes import Outcome
-    from openssl_serve.trust.stores import Finding, TrustStore
+    from openssl_serve.trust.stores import Command, Finding, TrustStore
     from openssl_serve.trust.target import Target
 
 
@@ -109,7 +109,7 @@ def _check(data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]", *, js
 def _plan(data: "Store", tool: "Openssl", stores: "Sequence[TrustStore]") -> None:
     from openssl_serve.cli import trust_text as words  # noqa: PLC0415
     from openssl_serve.trust.outcomes import planned  # noqa: PLC0415
-    from openssl_serve.trust.stores import Command, State  # noqa: PLC0415
+    from openssl_serve.trust.stores import State  # noqa: PLC0415
 
     authority = data.find_authority()
     with _target(data, authority, tool) as target:

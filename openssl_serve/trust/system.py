@@ -129,11 +129,8 @@ class SystemStore(TrustStore):
     @property
     def if_it_stays(self) -> str | None:
         """By p11-kit's own tool it comes into a folder beside the anchors."""
-        return (
-            "try: trust anchor --remove FILE, with its certificate"
-            if find_program("trust")
-            else None
-        )
+        hint = "try: trust anchor --remove FILE, with its certificate"
+        return hint if find_program("trust") else None
 
     def judge(self, target: Target) -> Verdict:
         """Try a handshake with what the distribution made of it."""
