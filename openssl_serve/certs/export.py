@@ -82,7 +82,7 @@ def recipe(kept: Kept, form: Form) -> Recipe:
     files = [str(path) for path in chain]
     if form is Form.P7B:
         return Recipe("", (commands.bundle(files),))
-    names = (str(kept.key_path), kept.facts.names[0])
+    names = (str(kept.key_path), str(kept.host))
     return Recipe("", (commands.pkcs12(files, *names, legacy=form is Form.PFX_LEGACY),))
 
 
@@ -158,7 +158,7 @@ def _secret(cert: Path, key: Path, ca: Path | None, name: str, namespace: str = 
 
 def _resource(kept: Kept) -> str:
     """A name that Kubernetes takes (RFC 1123, at most 253 characters)."""
-    host = kept.facts.names[0].replace("*", "wildcard").replace(":", "-").replace("_", "-")
+    host = str(kept.host).replace("*", "wildcard").replace(":", "-").replace("_", "-")
     # No label may begin or end with a hyphen, as the middle one of a._b.test would by now.
     labels = (label.strip("-") for label in f"{host[:240]}-tls".split("."))
     return ".".join(label for label in labels if label)

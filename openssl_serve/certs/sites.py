@@ -5,11 +5,12 @@ own server does; a renewed certificate is found in the same place.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from openssl_serve.certs.store import Kept
-from openssl_serve.errors import UsageError
-from openssl_serve.hosts import parse_host, shorten
+from openssl_serve.errors import CertificateError, InvalidHostError, UsageError, typed
+from openssl_serve.hosts import Host, parse_host, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ backend application
 
 def caddy(kept: Kept, site: Site) -> str:
     """A Caddyfile."""
-    hosts = [_in_url(name) for name in kept.facts.names]
+    hosts = [host.in_url for host in _hosts(kept)]
     plain = ", ".join(f"http://{host}:{site.http_port}" for host in hosts)
     secure = ", ".join(f"https://{host}:{site.https_port}" for host in hosts)
     return f"""\
@@ -117,7 +118,7 @@ def caddy(kept: Kept, site: Site) -> str:
 
 def traefik(kept: Kept, site: Site) -> str:
     """A dynamic configuration file for traefik 3; its entry points are static."""
-    rule = _yaml(" || ".join(map(_traefik_rule, kept.facts.names)))
+    rule = _yaml(" || ".join(map(_traefik_rule, _hosts(kept))))
     return f"""\
 # Static configuration: entryPoints.web.address: ":{site.http_port}",
 # entryPoints.websecure.address: ":{site.https_port}", providers.file.filename: this file, whose
@@ -156,7 +157,7 @@ http:
 
 def apache(kept: Kept, site: Site) -> str:
     """A file for Apache 2.4's sites-enabled; wants mod_ssl, proxy_http, rewrite and headers."""
-    first, *others = kept.facts.names
+    first, *others = map(str, _hosts(kept))
     alias = f"\n    ServerAlias {' '.join(others)}" if others else ""
     return f"""\
 <VirtualHost *:{site.http_port}>
@@ -180,11 +181,21 @@ def apache(kept: Kept, site: Site) -> str:
 
 
 def _names(kept: Kept) -> str:
-    return " ".join(_in_url(name) for name in kept.facts.names)
+    return " ".join(host.in_url for host in _hosts(kept))
 
 
-def _in_url(name: str) -> str:
-    return parse_host(name).in_url
+def _hosts(kept: Kept) -> list[Host]:
+    """What the other server is to answer for; somebody else's certificate may have odd names."""
+    found = []
+    for name in kept.facts.names:
+        with suppress(InvalidHostError):
+            found.append(parse_host(name, any_wildcard=True))
+    if not found:
+        raise CertificateError(
+            f"{kept.cert_path} names no host, and a web server needs one",
+            f"make another in its place: {typed('openssl-serve', 'generate', kept.host)}",
+        )
+    return found
 
 
 def _quoted(path: object) -> str:
@@ -192,16 +203,17 @@ def _quoted(path: object) -> str:
     text = str(path)
     if set(text) & set('"\\\n\r$'):
         raise UsageError(
-            f'"{shorten(text)}" cannot be written into a configuration', "move the data folder"
+            f'"{shorten(text)}" cannot be written into a configuration',
+            "keep them elsewhere: OPENSSL_SERVE_HOME=/path/to/folder",
         )
     return f'"{text}"' if set(text) & set(" ;{}#'") else text
 
 
-def _traefik_rule(name: str) -> str:
-    """What matches the requests for *name*; a wildcard stands for one label."""
-    if not name.startswith("*."):
-        return f"Host(`{name}`)"
-    return f"HostRegexp(`^[^.]+{re.escape(name.removeprefix('*'))}$`)"
+def _traefik_rule(host: Host) -> str:
+    """What matches the requests for *host*; a wildcard stands for one label."""
+    if not host.is_wildcard:
+        return f"Host(`{host}`)"
+    return f"HostRegexp(`^[^.]+{re.escape(host.value.removeprefix('*'))}$`)"
 
 
 def _yaml(text: object) -> str:

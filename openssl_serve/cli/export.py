@@ -14,6 +14,10 @@ from openssl_serve.errors import UsageError
 from openssl_serve.hosts import parse_address, parse_host
 
 PASSWORD_VARIABLE = "OPENSSL_SERVE_EXPORT_PASSWORD"  # noqa: S105 - a name, not a password
+
+MAX_PASSWORD_SIZE = 1000
+"""Bytes. openssl reads one line of a password file and 1023 bytes of that, without a word."""
+
 FORMS = (
     "pem, der, combined, pkcs12, pfx-legacy, p7b, mobileconfig, k8s-secret, cert-manager, "
     "nginx, haproxy, caddy, traefik or apache"
@@ -91,16 +95,27 @@ def _password(file: Path | None) -> str:
     """The password of an export: from *file*, the environment, or asked for twice."""
     if file is not None:
         hint = "the file holds the password as text; its last line break does not count"
-        return read_secret(file, "--password-file", hint)
+        return _proven(read_secret(file, "--password-file", hint), f"--password-file {file}")
     if PASSWORD_VARIABLE in os.environ:
-        return os.environ[PASSWORD_VARIABLE]
+        return _proven(os.environ[PASSWORD_VARIABLE], f"${PASSWORD_VARIABLE}")
     if sys.stdin.isatty() and sys.stderr.isatty():
-        return str(
-            typer.prompt(
-                "Password of the export", hide_input=True, confirmation_prompt=True, err=True
-            )
+        password = typer.prompt(
+            "Password of the export", hide_input=True, confirmation_prompt=True, err=True
         )
+        return _proven(str(password), "the password")
     raise UsageError(
         "an export with a private key needs a password",
         f"--password-file FILE, or ${PASSWORD_VARIABLE}",
     )
+
+
+def _proven(password: str, source: str) -> str:
+    """*password*, if the file that is made with it opens with it, and with nothing else."""
+    size = len(os.fsencode(password))
+    if not password:
+        raise UsageError(f"{source} is empty, and the private key would be anybody's", "give one")
+    if "\n" in password or size > MAX_PASSWORD_SIZE:
+        raise UsageError(
+            f"{source} has a line break, or {size} bytes", f"one line of {MAX_PASSWORD_SIZE} bytes"
+        )
+    return password

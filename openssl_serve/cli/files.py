@@ -8,15 +8,19 @@ from openssl_serve.hosts import shorten
 
 
 def read_secret(path: Path, option: str, *hints: str) -> str:
-    """Read the text in a file that *option* names; its last line break does not count.
+    """Read the line of text in a file that *option* names; its line break does not count.
 
     Raises UsageError, with *hints*.
     """
     try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
+        text = path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
         reason = reason_of(error) if isinstance(error, OSError) else "not text in UTF-8"
         raise UsageError(f"{option} {shorten(str(path))}: {reason}", *hints) from error
+    if "\n" in text:
+        # Or its first line would be the password for some programs, and all of it for others.
+        raise UsageError(f"{option} {shorten(str(path))} has more than one line", *hints)
+    return text
 
 
 def check_out(target: Path, *hints: str, overwrite: bool = False) -> None:

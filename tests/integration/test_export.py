@@ -22,7 +22,7 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
-from certificates import assert_self_signed, load, openssl
+from certificates import KEY, assert_self_signed, load, make, openssl, write
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -107,6 +107,64 @@ def test_the_password_is_on_no_command_line_and_stays_nowhere(exported, tmp_path
 
     assert "päss" not in "\n".join(calls(tool))
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        ("", "is empty"),
+        ("\n", "is empty"),
+        ("a\nb", "more than one line"),
+        ("ä" * 600, "1200 bytes"),
+    ],
+)
+def test_a_password_that_others_would_read_otherwise(cli, exported, tmp_path, password, words):
+    """openssl takes the first line of a file, and 1023 bytes of that."""
+    (tmp_path / "pw").write_text(password)
+    asked = ("export", "a.test", "--format", "pkcs12", "--out", tmp_path / "x")
+
+    assert words in cli.refused(2, *asked, "--password-file", tmp_path / "pw")
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_empty_password_in_the_environment(cli, exported, monkeypatch):
+    monkeypatch.setenv("OPENSSL_SERVE_EXPORT_PASSWORD", "")
+
+    assert "$OPENSSL_SERVE_EXPORT_PASSWORD is empty" in cli.refused(
+        2, "export", "a.test", "--format", "pkcs12"
+    )
+
+
+SOMEBODY_ELSES: dict[str, list[x509.GeneralName]] = {
+    "nothing": [],
+    "mail": [x509.RFC822Name("a@b.test")],
+    "odd": [x509.DNSName(name) for name in ("*.localhost", "x`) || Path(`/", "a b", "A.Test.")],
+}
+
+
+@pytest.mark.parametrize("form", EVERY)
+@pytest.mark.parametrize("names", SOMEBODY_ELSES)
+def test_somebody_elses_certificate(cli, home, tmp_path, monkeypatch, names, form):
+    """Kept in the data folder by hand. What it says of itself is in no configuration."""
+    san = [x509.SubjectAlternativeName(SOMEBODY_ELSES[names])] if SOMEBODY_ELSES[names] else []
+    write(home / "a_test.crt", make(*san, names=()))
+    write(home / "a_test.key", KEY)
+    monkeypatch.setenv("OPENSSL_SERVE_EXPORT_PASSWORD", "x")
+
+    finished = cli("export", "a.test", "--format", form, "--out", tmp_path / "out")
+
+    if form == "cert-manager":
+        assert finished.code == 4
+    elif form in {"nginx", "caddy", "traefik", "apache"} and names != "odd":
+        assert finished.errors == [f"{home}/a_test.crt names no host, and a web server needs one"]
+    else:
+        assert finished.code == 0, finished.err
+        if form in {"nginx", "caddy", "traefik", "apache"}:
+            text = (tmp_path / "out").read_text()
+            assert "a.test" in text
+            assert "localhost" in text
+            assert "a b" not in text
+            assert "Path(`/" not in text
 
 
 def test_the_password_from_a_file_or_refused(cli, exported, tmp_path, monkeypatch):
@@ -221,7 +279,7 @@ class TestSecretsByTheSchemaOfKubernetes:
         [
             ("a.test", "a.test-tls"),
             ("*.b.test", "wildcard.b.test-tls"),
-            ("192.0.2.1", "localhost-tls"),  # the first name of its certificate
+            ("192.0.2.1", "192.0.2.1-tls"),  # the first name of its certificate
             ("_a.b.test", "a.b.test-tls"),
             ("a._b.test", "a.b.test-tls"),
             ("a_.b.test", "a.b.test-tls"),
