@@ -31,11 +31,12 @@ CAN_BE_ALONE = all(map(shutil.which, ("unshare", "nsenter", "ip"))) and not (
 
 def until_ready(screen: Terminal) -> str:
     """All that is on it once the banner is complete."""
-    text, deadline = "", time.monotonic() + DEADLINE_S
-    while LAST_OF_BANNER not in text:
-        assert select.select([screen.master], [], [], deadline - time.monotonic())[0], text
-        text += os.read(screen.master, 65536).decode()
-    return text.replace("\r\n", "\n")
+    data, deadline = b"", time.monotonic() + DEADLINE_S
+    # A piece may end within a character.
+    while LAST_OF_BANNER.encode() not in data:
+        assert select.select([screen.master], [], [], deadline - time.monotonic())[0], data
+        data += os.read(screen.master, 65536)
+    return data.decode().replace("\r\n", "\n")
 
 
 def plain(text: str) -> str:
