@@ -66,7 +66,8 @@ def wrapped(text: str, width: int) -> list[str]:
 def _words(text: str, width: int) -> Iterator[str]:
     for word in text.split(" "):
         if _FINGERPRINT.fullmatch(word) and len(word) > width:
-            # Two halves can still be compared, by eye, with those of another screen.
-            yield from (word[:48], word[48:])
+            # Halves or quarters can still be compared, by eye, with another screen.
+            step = 48 if width >= 48 else 24
+            yield from (word[at : at + step] for at in range(0, len(word), step))
         else:
             yield word

@@ -42,10 +42,12 @@ def test_a_path_is_left_whole_for_who_copies_it():
     ]  # fmt: skip
 
 
-def test_a_fingerprint_is_two_halves_where_it_does_not_fit():
+def test_a_fingerprint_is_halves_or_quarters_where_it_does_not_fit():
     assert wrapped(FINGERPRINT, 95) == [FINGERPRINT]
     first, second = wrapped(FINGERPRINT, 94)
     assert (first + second, len(first), len(second)) == (FINGERPRINT, 48, 47)
+    quarters = wrapped(FINGERPRINT, 47)
+    assert ("".join(quarters), [*map(len, quarters)]) == (FINGERPRINT, [24, 24, 24, 23])
 
 
 @pytest.mark.parametrize("columns", range(36, 80))
