@@ -114,3 +114,32 @@ def test_a_long_file_says_why(path):
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_file_opens_with_what_belongs_in_it(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def known_to(path):
+    """The modules, and what is in them, that *path* imports, also for types alone."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def circles(modules):
+    """Those of *modules* (name to file) that need themselves, by way of others."""
+    known = {name: modules.keys() & set(known_to(path)) for name, path in modules.items()}
+    for _ in modules:
+        for name, found in known.items():
+            known[name] = found.union(*(known[each] for each in found))
+    return {name for name, found in known.items() if name in found}
+
+
+@pytest.mark.parametrize("room", ["", "child", "cli", "openssl", "certs", "clients", "trust"])
+def test_nobody_needs_whom_it_is_needed_by(room):
+    modules = {
+        ".".join(["openssl_serve", *filter(None, [room]), path.stem]): path
+        for path in (PACKAGE / room).glob("*.py")
+        if path.stem != "__init__"
+    }
+
+    assert len(modules) > 2
+    assert circles(modules) == set()
