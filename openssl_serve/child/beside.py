@@ -35,9 +35,9 @@ def run_beside(
     """Run *job* while *server* serves; return its exit status, as a shell has it.
 
     *found* is called in the loop with the place where it listens, as often as that changes. When
-    the command ends, or a signal asks for the end, both end, with all that the command has
-    started. *ready* is called when signals are taken care of, just before the first request can
-    be. Only for the main thread. Raises CommandError.
+    the command ends, or a signal asks for the end, both end, with what is left of the command's
+    process group. *ready* is called when signals are taken care of, just before the first request
+    can be. Only for the main thread. Raises CommandError.
     """
     terminal = Terminal.controlling()
     with contextlib.ExitStack() as stack:
