@@ -2,7 +2,7 @@
 
 Text in, values out; nothing here resolves a name. A parsed `Host` can be written into an
 openssl configuration, a file name or a Location field without further escaping: that is what
-parsing is for.
+parsing is for. Over 300 lines, for every usual mistake has an answer of its own.
 """
 
 import contextlib
