@@ -1,4 +1,4 @@
-"""The openssl program: find it, know its version, run it; the only import of `sh`.
+"""The openssl program: know its version, run it; the only import of `sh`.
 
 What to ask of it is decided elsewhere (commands.py); whether it did that is judged by whoever
 asked, from the files that came out.
@@ -13,22 +13,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from openssl_serve.errors import (
     OpensslError,
     OpensslFailedError,
-    OpensslNotFoundError,
     OpensslUnusableError,
 )
 from openssl_serve.hosts import shorten
-from openssl_serve.paths import expand
+from openssl_serve.openssl.search import UNNAMED, VARIABLE, candidates, find
 
 if TYPE_CHECKING:
     from openssl_serve.openssl.flavour import Version
 
-VARIABLE = "OPENSSL_SERVE_OPENSSL"
-
 VERSION_TIMEOUT_S = 10
+"""It takes 10 ms; what has said nothing by then is not openssl, or waits for something."""
+
 TIMEOUT_S = 60
 """An RSA key of 4096 bits takes 10 s on a slow, loaded board."""
-
-_UNNAMED = f"leave out --openssl and ${VARIABLE}, and the first in PATH is taken"
 
 _OVERRIDDEN = ("OPENSSL_CONF_INCLUDE", "RANDFILE", "LANGUAGE")
 
@@ -60,7 +57,7 @@ class Openssl:
     @cached_property
     def path(self) -> Path:
         """The program. Raises OpensslNotFoundError."""
-        return _find(self._named)
+        return find(self._named)
 
     @cached_property
     def version(self) -> "Version":
@@ -200,7 +197,7 @@ class Openssl:
     def _hints(self) -> list[str]:
         """What to type instead of this program: the next one in PATH that works."""
         if self._named != "openssl":
-            return [_UNNAMED]
+            return [UNNAMED]
         for path in candidates("openssl"):
             if path.resolve() != self.path.resolve():
                 other = Openssl(str(path))
@@ -242,49 +239,6 @@ def _environment(folder: Path) -> dict[str, str]:
 def _can_be_said_by_sh(arguments: tuple[str, ...]) -> bool:
     """Whether all is UTF-8; other names of files have surrogates here (PEP 383), and sh fails."""
     return not any("\ud800" <= c <= "\udfff" for word in arguments for c in word)
-
-
-def _find(named: str) -> Path:
-    if "/" in named:
-        path = expand(named).absolute()
-        if os.path.isdir(path):
-            raise OpensslNotFoundError(f"{path} is a folder, not the openssl program", _UNNAMED)
-        if not os.access(path, os.X_OK):
-            what = "is not executable" if os.path.lexists(path) else "does not exist"
-            raise OpensslNotFoundError(
-                f"{path} {what}, and was named as the openssl program", _UNNAMED
-            )
-        return path
-    for path in candidates(named):
-        return path
-    raise OpensslNotFoundError(
-        f"no {named} program found in PATH",
-        _how_to_install(),
-        f"or name one: --openssl /path/to/openssl, or ${VARIABLE}",
-    )
-
-
-def candidates(name: str) -> list[Path]:
-    """Every executable file called *name* in PATH, in its order."""
-    # A relative entry of PATH (and "" is one) would run whatever lies in the served folder.
-    folders = [Path(entry) for entry in os.get_exec_path() if entry.startswith("/")]
-    paths = [folder / name for folder in folders]
-    # Not Path.is_file(), which raises for a folder that may not be entered, as after `su`.
-    return [path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]
-
-
-def _how_to_install() -> str:
-    for tool, command in (
-        ("apt-get", "apt install openssl"),
-        ("dnf", "dnf install openssl"),
-        ("pacman", "pacman -S openssl"),
-        ("zypper", "zypper install openssl"),
-        ("apk", "apk add openssl"),
-        ("brew", "brew install openssl"),
-    ):
-        if candidates(tool):
-            return f"install openssl: {command}"
-    return "install openssl with the package manager of this system"
 
 
 def _import_sh() -> Any:
