@@ -9,7 +9,7 @@ from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.clients import weakness
 from openssl_serve.certs.facts import CertificateFacts, read_chain_file
 from openssl_serve.certs.keys import check_pair, read_key_block
-from openssl_serve.errors import CertificateError, KeyMismatchError
+from openssl_serve.errors import CertificateError, KeyMismatchError, typed
 from openssl_serve.paths import expand
 
 
@@ -77,5 +77,5 @@ def _warnings(cert: Path, key: Path, facts: CertificateFacts) -> list[str]:
     if weak := weakness(facts):
         found.append(f"{cert}: {weak}")
     if key.stat().st_mode & 0o077:
-        found.append(f"{key} can be read by others: chmod 600 {key}")
+        found.append(f"{key} can be read by others: {typed('chmod', '600', key)}")
     return found

@@ -25,6 +25,7 @@ from openssl_serve.errors import CertificateError
 from openssl_serve.hosts import Host, HostKind
 
 DUE_DAYS = 30
+"""As certbot renews: long enough that a month of holidays passes unnoticed."""
 
 
 class CertificateFacts(NamedTuple):

@@ -91,7 +91,7 @@ def _wrong_shape(
         # Good, even when the CA cannot issue another.
         return None
     if facts.shape is not wanted:
-        return f"it is {_words(facts.shape)}, and {_words(wanted)} is wanted"
+        return f"it is {_words(facts.shape)}, not {_words(wanted)}"
     if wanted is Shape.LEAF and authority and not authority.issued(facts):
         return "it was issued by another local CA"
     return None

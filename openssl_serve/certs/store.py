@@ -173,12 +173,16 @@ class Store:
             found = [self._read(s, authority) for s in stems if s != authorities.STEM]
         return tuple(kept for kept in found if kept)
 
-    def remove(self, host: Host) -> tuple[Path, ...]:
-        """Delete the files of *host*; which there were. Raises StoreError when there is none."""
-        if not any(map(os.path.lexists, self._pairs.paths(host.slug))):
-            self.get(host)
+    def remove(self, *hosts: Host) -> tuple[Path, ...]:
+        """Delete the files of *hosts*; which there were.
+
+        Raises StoreError, before any is deleted, when there is none of one of them.
+        """
+        for host in hosts:
+            if not any(map(os.path.lexists, self._pairs.paths(host.slug))):
+                self.get(host)
         with self._folder.writing():
-            return self._pairs.remove(host.slug)
+            return tuple(path for host in hosts for path in self._pairs.remove(host.slug))
 
     def find_authority(self) -> Authority | None:
         """The local CA; None when there is none. Raises CertificateError."""

@@ -14,6 +14,7 @@ from openssl_serve.hosts import Address, Host, parse_address, parse_host, shorte
 from openssl_serve.paths import expand
 
 CONNECT_TIMEOUT_S = 10
+"""For the connection and each step of the handshake: three lost packets in a row (RFC 6298)."""
 
 _SUFFIXES = (".pem", ".crt", ".cer", ".der", ".p12", ".pfx", ".key")
 """A name that ends so is a file's, even where there is no such file: none is a top-level domain."""

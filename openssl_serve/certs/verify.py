@@ -18,13 +18,16 @@ from openssl_serve.certs import pem
 from openssl_serve.certs.clients import weakness
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.keys import check_pair
-from openssl_serve.certs.subject import Subject, handshake
+from openssl_serve.certs.subject import CONNECT_TIMEOUT_S, Subject, handshake
 from openssl_serve.errors import CertificateError, reason_of
 from openssl_serve.hosts import Address
 from openssl_serve.openssl.binary import Openssl, Output
 
 ROOT = Path("/")
 """Where openssl runs: a folder that holds no openssl.cnf for it to read."""
+
+S_CLIENT_TIMEOUT_S = 2 * CONNECT_TIMEOUT_S
+"""It connects and shakes hands, and has no time limits of its own."""
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _HOSTS = ("DNS:", "IP Address:")
@@ -153,7 +156,7 @@ def _chain(subject: Subject, path: Path, openssl: Openssl) -> Check:
     output = openssl.run(*arguments, folder=ROOT)
     good = output.exit_code == 0 and f"{path}: OK" in output.stdout.decode("utf-8", "replace")
     trusted = subject.ca_path or "this system's CAs"
-    says = f"trusted by who trusts {trusted}" if good else _said(output)
+    says = f"trusted by whoever trusts {trusted}" if good else _said(output)
     return Check("chain", good, says, _shown(arguments))
 
 
@@ -193,7 +196,7 @@ def _server(subject: Subject, address: Address, openssl: Openssl) -> Iterator[Ch
         refused = getattr(error, "verify_message", None) or reason_of(error)
     yield Check("handshake", not refused, f"{refused or says}, trusting {trusted}")
     arguments = _server_arguments(address, subject)
-    output = openssl.run(*arguments, folder=ROOT, timeout_s=20)
+    output = openssl.run(*arguments, folder=ROOT, timeout_s=S_CLIENT_TIMEOUT_S)
     fault = _other_view(output, subject.facts, trusts=not refused)
     says = fault or "openssl gets the same certificate, and says the same"
     yield Check("server", not fault, says, f"{_shown(arguments)} </dev/null")

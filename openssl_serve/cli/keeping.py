@@ -112,9 +112,8 @@ def remove(
 ) -> None:
     """Delete the files of HOSTs."""
     store = inspection.open_store()
-    for host in [parse_host(host) for host in hosts]:
-        for found in store.remove(host):
-            render.note(f"removed {found}")
+    for found in store.remove(*map(parse_host, hosts)):
+        render.note(f"removed {found}")
 
 
 def _renew(store: "Store", kept: "Kept", tool: "Openssl", *, new_key: bool, explain: bool) -> None:

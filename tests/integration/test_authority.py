@@ -178,7 +178,7 @@ class TestUse:
         store.ensure_authority(openssl=FAST)
         kept = store.ensure(profile("a.test"), openssl=FAST)
 
-        assert kept.made_because == "it is self-signed, and issued by a local CA is wanted"
+        assert kept.made_because == "it is self-signed, not issued by a local CA"
         assert kept.facts.shape is Shape.LEAF
         assert store.ensure(profile("a.test"), openssl=FAST).made_because is None
 
@@ -223,7 +223,7 @@ class TestUse:
 
         after = with_ca.ensure(profile("a.test"), openssl=FAST)
 
-        assert after.made_because == "it is issued by a local CA, and self-signed is wanted"
+        assert after.made_because == "it is issued by a local CA, not self-signed"
 
     def test_the_ca_is_in_no_list_and_no_hosts_files(self, with_ca):
         with_ca.ensure(profile("a.test"), openssl=FAST)

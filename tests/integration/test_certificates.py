@@ -403,6 +403,12 @@ class TestRenew:
         assert "kept are: a.test" in cli("path", "b.test").err
         assert (home / "a_test.crt").read_bytes() == before
 
+    def test_nothing_is_removed_when_one_is_not_there(self, cli, home):
+        cli.good("generate", "a.test")
+
+        assert "kept for b.test" in cli.refused(4, "remove", "a.test", "b.test")
+        assert (home / "a_test.key").exists()
+
     def test_what_is_not_there(self, cli, home):
         assert "no certificate is kept for a.test" in cli.refused(4, "renew", "a.test")
         assert "there is no local CA" in cli.refused(4, "renew", "--ca")

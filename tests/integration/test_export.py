@@ -279,7 +279,7 @@ class TestSecretsByTheSchemaOfKubernetes:
         [
             ("a.test", "a.test-tls"),
             ("*.b.test", "wildcard.b.test-tls"),
-            ("192.0.2.1", "192.0.2.1-tls"),  # the first name of its certificate
+            ("192.0.2.1", "192.0.2.1-tls"),
             ("_a.b.test", "a.b.test-tls"),
             ("a._b.test", "a.b.test-tls"),
             ("a_.b.test", "a.b.test-tls"),
