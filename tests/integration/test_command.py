@@ -231,7 +231,7 @@ def test_nothing_runs_when_it_cannot_be_guarded(folder, fifo, monkeypatch):
     error = refused("sh", "-c", HOLD + "touch ready; sleep 60")
 
     assert str(error) == "/bin/sh: resource temporarily unavailable"
-    assert all_have_ended(fifo)
+    eventually(lambda: all_have_ended(fifo))
 
 
 def test_one_word_that_was_meant_to_be_several():
