@@ -1,5 +1,7 @@
 """One HTTP/1.1 connection as a state machine over a non-blocking socket.
 
+    Resting
+       ⇅
     READING ⇄ WORKING ───────────→ a Tunnel, a WebSocket
        ⇅         │
     WRITING ←────┘ → LINGERING → CLOSED
@@ -27,6 +29,7 @@ from openssl_serve.server.exchange import Exchange, Switched
 from openssl_serve.server.faults import error_response, fault_response
 from openssl_serve.server.handling import Deferred, Handlers, Offload
 from openssl_serve.server.participant import Participant
+from openssl_serve.server.resting import Resting
 from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Progress, Transport
 
 if TYPE_CHECKING:
@@ -42,10 +45,6 @@ _LAST_LINES = {
     (False, "1.0"): b"Connection: close\r\n\r\n",
 }
 """What ends a head, by whether the connection goes on and by the client's version."""
-
-
-_NO_STATUS = (0, 0)
-"""The status and length of a response that there has not been."""
 
 
 class State(Enum):
@@ -73,11 +72,11 @@ class Connection(Participant):
         self._server = server
         self._handlers = handlers
         self._transport = transport
-        self._parser: RequestParser | None = RequestParser(peer)
+        self._parser = RequestParser(peer)
         # Of the request that is being answered:
         self._request: Request | None = None
         self._began = 0.0
-        self._status = _NO_STATUS
+        self._status = (0, 0)
         self._outgoing: Outgoing | None = None
         self._blocked = False
         self._exchange: Exchange | None = None
@@ -100,7 +99,7 @@ class Connection(Participant):
     @property
     def in_head(self) -> bool:
         """Whether a request has begun whose head is not complete."""
-        return self._parser is not None and self._parser.in_head
+        return self._parser.in_head
 
     def begin(self) -> None:
         """Take what is there to read; the loop calls `on_ready` for what comes later."""
@@ -125,8 +124,6 @@ class Connection(Participant):
                 self.close()
                 return
             parser = self._parser
-            if parser is None:
-                parser = self._parser = RequestParser(self.peer)
             begun, was_idle = parser.begun, parser.is_idle
             parser.feed(data)
             self._answer_ready(parser)
@@ -262,7 +259,6 @@ class Connection(Participant):
     def switch_to(self, speak: Callable[[Switched], object], head: bytes) -> None:
         """Leave the client to *speak*, which has to send *head* first."""
         parser, request = self._parser, self._request
-        assert parser is not None
         assert request is not None
         began, peer, server = self._began, self.peer, self._server
 
@@ -275,10 +271,7 @@ class Connection(Participant):
                 )
             )  # fmt: skip
 
-        parser.close()
-        self.state = State.CLOSED
-        self.on_ready = _nothing
-        self._request = self._exchange = None
+        self._leave()
         unsent, received = self._unsent + head, parser.rest or b""
         speak(Switched(server, self._transport, self.watched, unsent, received, ended))
 
@@ -337,7 +330,6 @@ class Connection(Participant):
         self._write()
 
     def _discard_arrived(self, request: Request) -> None:
-        assert self._parser is not None
         self._parser.discarded += sum(map(len, request.arrived or ()))
         request.arrived = None
 
@@ -412,7 +404,7 @@ class Connection(Participant):
         if exchange is not None and exchange.is_receiving:
             return not exchange.is_paused
         # One read ahead is enough: a client could fill the memory with requests.
-        return parser is not None and not (parser.ready or parser.in_head or parser.rest)
+        return not (parser.ready or parser.in_head or parser.rest)
 
     def _write_and_overhear(self) -> None:
         self._write()
@@ -433,7 +425,7 @@ class Connection(Participant):
                 return
             except OSError:
                 data = b""
-            if not data or parser is None:
+            if not data:
                 self.close()
                 return
             was_complete = request.complete
@@ -500,7 +492,6 @@ class Connection(Participant):
     def _go_on(self) -> None:
         """Answer what came while a response was made or sent: the socket may stay silent now."""
         parser = self._parser
-        assert parser is not None
         self._answer_ready(parser)
         if self.state is State.READING:
             if parser.in_head:
@@ -517,24 +508,34 @@ class Connection(Participant):
             self._break_off(HttpError(408, "the content took too long"))
         elif self.state is not State.READING:
             self.close()
-        elif parser is not None and parser.in_head:
+        elif parser.in_head:
             self.refuse(HttpError(408, "the request took too long"))
-        elif parser is not None and parser.is_idle and idle_s > self._server.rest_s:
-            # At rest: without a parser and what it knows of its last request, which is a kilobyte
-            # that ten thousand idle ones need not have.
-            parser.close()
-            self._parser = None
-            self._status, self._began = _NO_STATUS, 0.0
-            self.deadline += idle_s - self._server.rest_s
+        elif parser.is_idle and idle_s > self._server.rest_s:
+            self._rest()
         else:
             self._end(linger=False)
+
+    def _rest(self) -> None:
+        """Leave the client to what waits for its next request with less memory."""
+        self._leave()
+        sock = self._transport.socket
+        resting = Resting(self._server, sock, self.peer, self._handlers, _wake)
+        self._server.adopt(resting, self.watched)
+
+    def _leave(self) -> None:
+        """Give back all but the socket: another takes this one's place in the loop."""
+        self._parser.close()
+        self.state = State.CLOSED
+        self._request = self._exchange = None
+        # Bound methods of this object, kept in it, would leave it to the cycle collector.
+        self.on_ready = _nothing
 
     def drain(self) -> None:
         """Close now if nothing is under way, else after the response."""
         if self.is_idle:
             # Of a request that has been answered, content may still be on its way: closing over it
             # would take back the answer.
-            self._end(linger=self._parser is not None and not self._parser.is_idle)
+            self._end(linger=not self._parser.is_idle)
         elif self._outgoing is not None and self._outgoing.is_endless:
             self.close()
 
@@ -578,11 +579,7 @@ class Connection(Participant):
         if self._exchange is not None:
             exchange, self._exchange = self._exchange, None
             exchange.forget()
-        if self._parser is not None:
-            self._parser.close()
-        self._request = None
-        # Bound methods of this object, kept in it, would leave it to the cycle collector.
-        self.on_ready = _nothing
+        self._leave()
         self._transport.close()
 
     def _log_cut(self, outgoing: Outgoing) -> None:
@@ -600,6 +597,15 @@ class Connection(Participant):
                 cut=length > 0,
             )
         )  # fmt: skip
+
+
+def _wake(resting: Resting, transport: Transport) -> None:
+    """Let a connection take the place of *resting*, to which something has come."""
+    connection = Connection(resting.server, transport, resting.peer, resting.handlers)
+    resting.leave()
+    resting.server.adopt(connection, resting.watched)
+    # It is not the connection that the loop has called, and its fault would not end it.
+    resting.server.guard(connection, connection.begin)
 
 
 def _nothing() -> None:

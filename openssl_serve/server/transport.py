@@ -64,10 +64,19 @@ class Transport:
         self._sock = sock
         self._tls: ssl.SSLSocket | None = None
         self.fd = sock.fileno()
-        self.take: Callable[[int], bytes] = sock.recv
+        self.take: Callable[[int], bytes]
         """Read up to so many bytes; empty at the end. Raises one of WOULD_BLOCK."""
-        self.send: Callable[[bytes | bytearray | memoryview], int] = sock.send
+        self.send: Callable[[bytes | bytearray | memoryview], int]
         """Send what fits now and return how much that was. Raises one of WOULD_BLOCK."""
+        if isinstance(sock, ssl.SSLSocket):
+            self._speak(sock)
+        else:
+            self.take, self.send = sock.recv, sock.send
+
+    def _speak(self, tls: ssl.SSLSocket) -> None:
+        self._sock = self._tls = tls
+        # read and write: recv and send would only check for flags before calling them.
+        self.take, self.send = tls.read, tls.write
 
     @property
     def socket(self) -> socket.socket:
@@ -90,7 +99,7 @@ class Transport:
 
     def start_tls(self, context: ssl.SSLContext, server_name: str | None = None) -> None:
         """Speak TLS from here on, as a client if there is a *server_name*; then `handshake`."""
-        self._sock = self._tls = context.wrap_socket(
+        tls = context.wrap_socket(
             self._sock,
             server_side=server_name is None,
             server_hostname=server_name,
@@ -99,8 +108,7 @@ class Transport:
             # section 9.8). Of clients it does not matter.
             suppress_ragged_eofs=server_name is None,
         )
-        # read and write: recv and send would only check for flags before calling them.
-        self.take, self.send = self._tls.read, self._tls.write
+        self._speak(tls)
 
     def handshake(self) -> None:
         """Do what can be done of the handshake; raises one of WOULD_BLOCK until it is complete."""
