@@ -35,7 +35,7 @@ def assert_common(certificate):
     assert not extension(certificate, x509.SubjectKeyIdentifier).critical
 
 
-def assert_self_signed(path: Path, names: list[str], days: int = 397):
+def assert_self_signed(path: Path, names: list[str], days: int = 365):
     """code-server's shape, mended."""
     certificate = load(path)
     assert_common(certificate)

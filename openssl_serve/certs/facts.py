@@ -119,7 +119,7 @@ class CertificateFacts(NamedTuple):
     def due_from(self) -> dt.datetime:
         """When to renew it: in the last third of its life, at most 30 days.
 
-        The smaller of both: a third of 397 days would bring people a new fingerprint months
+        The smaller of both: a third of 365 days would bring people a new fingerprint months
         too early, and a certificate for 14 days would be due from its first.
         """
         life = self.not_after - self.not_before

@@ -12,8 +12,9 @@ MAX_DAYS = 824
 """Apple refuses server certificates of more than 825 days (support.apple.com/103769), local CAs'
 too; a day less, because the seconds are counted."""
 
-DEFAULT_DAYS = 397
-"""What public CAs may issue at most since 2020; nothing that a client learns for them trips us."""
+DEFAULT_DAYS = 365
+"""As pem has it, and within the 366 that Mozilla's profile for servers allows (the reference of
+sslyze's --mozilla_config); with what clients learn for public CAs it has room to spare."""
 
 AUTHORITY_DAYS = 3650
 """Ten years: long enough that nobody has to trust twice, short enough for every client."""

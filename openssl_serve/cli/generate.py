@@ -53,7 +53,7 @@ def generate(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
         str | None, option(KEY_TYPE_HELP, "--key-type", metavar="TYPE")
     ] = None,
     days: Annotated[
-        int | None, option("Days that it is valid.  [default: 397]", "--days", metavar="N")
+        int | None, option("Days that it is valid.  [default: 365]", "--days", metavar="N")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Copy the files there too.")

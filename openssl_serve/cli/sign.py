@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def sign(
     request: Annotated[Path, typer.Argument(metavar="CSR", help="A request in PEM form.")],
-    days: Annotated[int, option("Days that it is valid.", "--days", metavar="N", show=True)] = 397,
+    days: Annotated[int, option("Days that it is valid.", "--days", metavar="N", show=True)] = 365,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not on stdout.")
     ] = None,

@@ -84,7 +84,7 @@ def openssl_serve() -> Maker:
 # --- pem
 
 PEM = """\
-require(process.argv[2]).createCertificate({ days: 397, selfSigned: true }, (error, pair) => {
+require(process.argv[2]).createCertificate({ days: 365, selfSigned: true }, (error, pair) => {
   if (error) throw error;
   console.log(pair.certificate);
 });

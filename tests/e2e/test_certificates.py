@@ -136,7 +136,7 @@ class TestShow:
         not_after = end_of(command.cert)
         assert (finished.code, finished.stderr) == (0, "")
         assert "my.dev.local, localhost, 127.0.0.1, ::1" in shown
-        assert f"{not_after - 397 * DAY:%Y-%m-%d}" in shown
+        assert f"{not_after - 365 * DAY:%Y-%m-%d}" in shown
         assert f"{not_after:%Y-%m-%d}" in shown
         assert fingerprint(command.cert) in shown
         assert "self-signed" in shown

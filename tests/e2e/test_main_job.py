@@ -216,7 +216,7 @@ class TestBanner:
         assert re.search(f"SHA-256 +{fingerprint(command.cert)}\n", banner)
         left = (not_after - datetime.now(UTC)) // timedelta(days=1)
         assert f"{not_after:%Y-%m-%d}, {left} days left\n" in banner
-        assert left == 396
+        assert left == 364
 
     @pytest.mark.parametrize("bind", ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"])
     def test_names_only_urls_that_answer(self, command: Command, bind: str) -> None:

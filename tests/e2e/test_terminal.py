@@ -50,11 +50,11 @@ def test_the_list_is_as_wide_as_the_terminal(command: Command) -> None:
     column = seen(command, "list", columns=40)
     piped = command.run("list", environment={"COLUMNS": "40"})
 
-    assert wide.lines[1].startswith("my.dev.local  localhost, 127.0.0.1, ::1  396")
+    assert wide.lines[1].startswith("my.dev.local  localhost, 127.0.0.1, ::1  364")
     assert max(map(len, narrow.lines)) <= 75
     assert "…" in narrow.lines[1]
     assert column.lines[:3] == [
-        "host: my.dev.local", "other names: localhost, 127.0.0.1, ::1", "days left: 396",
+        "host: my.dev.local", "other names: localhost, 127.0.0.1, ::1", "days left: 364",
     ]  # fmt: skip
     assert piped.stdout.splitlines() == wide.lines
 

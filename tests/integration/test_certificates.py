@@ -254,7 +254,7 @@ class TestList:
         assert kept["key_path"] == f"{home}/a_test.key"
         assert kept["ca_path"] == f"{home}/_local_ca.crt"
         assert kept["dns_names"] == ["a.test", "localhost"]
-        assert kept["days_left"] == 396
+        assert kept["days_left"] == 364
         assert (kept["shape"], kept["key"]) == ("leaf", "EC P-256")
         assert value["local_ca"]["shape"] == "ca"
 

@@ -48,7 +48,7 @@ class TestShow:
         for part in (
             "a.test, localhost, 127.0.0.1, ::1",
             "self-signed",
-            "396",
+            "364",
             "EC P-256",
             str(kept),
         ):

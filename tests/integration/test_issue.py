@@ -154,10 +154,10 @@ def test_a_certificate_that_was_not_asked_for_is_refused(tmp_path, change, words
 
 
 def test_wrong_days_are_refused(tmp_path):
-    body = 'for w; do shift; [ "$w" = 397 ] && w=30; set -- "$@" "$w"; done; exec $REAL "$@"'
+    body = 'for w; do shift; [ "$w" = 365 ] && w=30; set -- "$@" "$w"; done; exec $REAL "$@"'
     path = stub(tmp_path / "bin", f"case $1 in version) echo 'OpenSSL 3.0.1'; exit;; esac\n{body}")
 
-    with pytest.raises(OpensslFailedError, match="valid for 30 days, not 397"):
+    with pytest.raises(OpensslFailedError, match="valid for 30 days, not 365"):
         issue(Openssl(str(path)), profile("a.test"), tmp_path)
 
 

@@ -175,11 +175,16 @@ class Starter:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def command(self, *options: str, **how: Any) -> Service:
-        """The installed command with these options, on a free port unless they say where."""
+    def command(self, *options: str, generates: bool = False, **how: Any) -> Service:
+        """The installed command with these options, on a free port unless they say where.
+
+        It has the pair of the tests, or *generates* one of its own.
+        """
         named = any(word.startswith(("--bind-addr", "--socket")) for word in options)
         where = [] if named else ["--port", "0"]
         pair = ["--cert", str(self.pair.cert_path), "--cert-key", str(self.pair.key_path)]
+        if generates:
+            pair = []
         return self.start([INSTALLED, str(self.root), *pair, *where, *options], **how)
 
     def limited(self, **limits: float | bool) -> Service:

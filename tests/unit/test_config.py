@@ -217,7 +217,7 @@ class TestTables:
 
         assert options("generate")["days"]["value"] == 90
         assert options("generate")["key-type"]["value"] == "p384"
-        assert options("sign")["days"]["value"] == 397
+        assert options("sign")["days"]["value"] == 365
         assert options()["port"]["value"] == "2"
 
     def test_generate_follows_its_table(self, here, cli):

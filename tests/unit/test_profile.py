@@ -31,10 +31,10 @@ def test_the_first_host_names_the_files():
 def test_defaults():
     profile = CertificateProfile.for_server([])
 
-    assert (profile.days, profile.key_type, profile.shape) == (397, None, None)
+    assert (profile.days, profile.key_type, profile.shape) == (365, None, None)
 
 
-@pytest.mark.parametrize("days", [1, 397, 824])
+@pytest.mark.parametrize("days", [1, 365, 824])
 def test_days_that_clients_accept(days):
     assert CertificateProfile.for_server([], days=days).days == days
 
