@@ -1,5 +1,6 @@
 """`python -m openssl_serve`, and the installed command: how its process begins and ends."""
 
+import contextlib
 import gc
 import io
 import os
@@ -46,17 +47,20 @@ def open_standard_streams() -> None:
 
 
 def leave(code: int) -> "NoReturn":
-    """End the process with *code*, or 1 if that is 0 and what was printed cannot be written.
+    """End the process with *code*, or 1 if that is 0 and a result on stdout cannot be written.
+
+    Words on stderr may be lost: a terminal that has gone takes none.
 
     At once: Python would first take apart all that was imported, 20 ms for what the system does
     anyway, and wait for threads whose work nobody wants any more. Nothing here is left to an exit
     handler; whoever has to tidy up does it before `run` returns.
     """
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            code = code or 1
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        code = code or 1
     os._exit(code)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 
@@ -31,24 +32,55 @@ def signals_in_loop(
             signal.signal(number, old)
 
 
+def hang_up_watch() -> Callable[[], bool]:
+    """Return what tells, at a SIGHUP, whether it is for the terminal that this process has now.
+
+    SIGHUP says two things: that the window has been closed, which is to end a program, and, by a
+    custom of servers, that files have changed. Where there is no terminal (systemd, setsid), or
+    SIGHUP is ignored (nohup), it is always the second. To be called before a handler is set.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN or not _has_terminal():
+        return lambda: False
+    return lambda: not _has_terminal()
+
+
+def _has_terminal() -> bool:
+    try:
+        # ENXIO when there is none, or none any more (tty(4)).
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
-def draining_on_signals(server: PolyglotServer) -> Iterator[None]:
+def draining_on_signals(
+    server: PolyglotServer, is_hung_up: Callable[[], bool] | None = None
+) -> Iterator[None]:
     """Within this, SIGINT and SIGTERM drain *server*, a second one ends it at once.
 
-    SIGHUP loads the certificate anew. Only for the main thread.
+    SIGHUP loads the certificate anew, or drains as well when the terminal *is_hung_up*. Only for
+    the main thread.
     """
     asked = False
+    is_hung_up = is_hung_up or hang_up_watch()
 
     def end(grace_s: float) -> None:
         nonlocal asked
         server.drain(0 if asked else grace_s)
         asked = True
 
+    def hang_up() -> None:
+        if is_hung_up():
+            end(server.limits.interrupt_grace_s)
+        else:
+            server.contexts.reload()
+
     limits = server.limits
     calls: dict[signal.Signals, Callable[[], None]] = {
         signal.SIGINT: functools.partial(end, limits.interrupt_grace_s),
         signal.SIGTERM: functools.partial(end, limits.terminate_grace_s),
-        signal.SIGHUP: server.contexts.reload,
+        signal.SIGHUP: hang_up,
     }
     with signals_in_loop(server, calls):
         yield

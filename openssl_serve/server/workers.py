@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from openssl_serve.server.polyglot import PolyglotServer
-from openssl_serve.server.signals import draining_on_signals
+from openssl_serve.server.signals import draining_on_signals, hang_up_watch
 
 RESTART_PAUSE_S = 1.0
 """Before a worker that died is replaced, so that one that cannot live does not eat the machine."""
@@ -56,6 +56,7 @@ class _Parent:
         """The number of each worker, by its pid."""
         self._leaving: set[int] = set()
         self._ending = False
+        self._is_hung_up = hang_up_watch()
         self._cut_at = float("inf")
         # Workers see its end when this process ends, however that happens.
         self._alive, self._held = os.pipe()
@@ -82,7 +83,7 @@ class _Parent:
                 os.close(fd)
 
     def _forward(self, number: int, _frame: object) -> None:
-        self._ending = self._ending or number != signal.SIGHUP
+        self._ending = self._ending or number != signal.SIGHUP or self._is_hung_up()
         if self._prepare is not None and number == signal.SIGINT:
             # The terminal sends it to the workers as well, and they leave it to this process.
             number = signal.SIGTERM
@@ -124,7 +125,7 @@ class _Parent:
                 os.setpgid(0, 0)
             else:
                 finish = self._begin(self._prepare)
-            with draining_on_signals(server):
+            with draining_on_signals(server, self._is_hung_up):
                 if self._prepare is not None:
                     signal.signal(signal.SIGINT, _notice)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)

@@ -53,6 +53,15 @@ def test_what_cannot_be_written_is_no_success(code, status):
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+def test_words_that_cannot_be_written_are_no_failure():
+    with FULL.open("w") as full:
+        code = "import sys, openssl_serve.__main__ as main; sys.stderr.write('word'); main.leave(0)"
+        finished = python(code, stdout=subprocess.PIPE, stderr=full)
+
+    assert finished.returncode == 0
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
 @pytest.mark.parametrize("words", ["'--help'", "'--version'", "'doctor', '--json'"])
 def test_a_full_disk_is_said_in_one_line(words):
     with FULL.open("w") as full:
