@@ -124,5 +124,10 @@ def test_testssl_finds_nothing_but_that_nobody_vouches_for_the_certificate(gener
 
     assert len(findings) > 50
     bad = {each["id"]: each for each in findings if each["severity"] not in ("OK", "INFO")}
+    ticket = bad.get("sessionresumption_ticket")
+    if ticket and "connect problem" in ticket["finding"]:
+        # Its client has left before the ticket was there, as with nginx in half of the cases: in
+        # TLS 1.3 that comes behind the handshake.
+        del bad["sessionresumption_ticket"]
     assert not {name: bad[name] for name in bad if name not in ACCEPTED}
     assert "self signed" in bad["cert_chain_of_trust"]["finding"]
