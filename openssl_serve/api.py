@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.profile import DEFAULT_DAYS, CertificateProfile, KeyType
 from openssl_serve.certs.store import Kept, Store
+from openssl_serve.choices import choice
 from openssl_serve.errors import UsageError
 from openssl_serve.handlers.authorities import Authorities
 from openssl_serve.handlers.credentials import Credentials
@@ -110,6 +111,9 @@ class ServerOptions:
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself, before anything is made; raises UsageError."""
+        # From Python without a type checker they may be texts, which are none of the members.
+        for name, kind in (("plain_http", PlainHttp), ("log_format", LogFormat)):
+            object.__setattr__(self, name, choice(kind, getattr(self, name), name))
         if self.auth is not None and self.plain_http is PlainHttp.SERVE:
             raise UsageError(
                 "--auth with --plain-http serve: everybody on the way could read the password",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
 
+from openssl_serve.choices import choice
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Host, Subtree, parse_host
 
@@ -78,7 +79,8 @@ class CertificateProfile:
     `key_type` and `shape` None leave the choice: what is kept, else P-256, and a leaf as soon as
     there is a local CA.
 
-    Raises UsageError when there is no host, or for days that clients refuse.
+    Raises UsageError when there is no host, for days that clients refuse, and for a type of key
+    that there is not.
     """
 
     hosts: tuple[Host, ...]
@@ -87,6 +89,9 @@ class CertificateProfile:
     shape: Shape | None = None
 
     def __post_init__(self) -> None:
+        if self.key_type is not None:
+            # From Python without a type checker it may be a text.
+            object.__setattr__(self, "key_type", choice(KeyType, self.key_type, "key_type"))
         if not self.hosts:
             raise UsageError("a certificate needs a host", "name one: --cert-host my.dev.local")
         if self.days < 1:

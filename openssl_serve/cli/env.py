@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
+from openssl_serve.choices import choice
 from openssl_serve.cli import inspection, render
-from openssl_serve.cli.options import choice, option
+from openssl_serve.cli.options import option
 from openssl_serve.errors import StoreError
 
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from openssl_serve.choices import choice
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.files import check_out, read_secret, write_new
-from openssl_serve.cli.options import choice
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import parse_address, parse_host
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from openssl_serve.choices import choice
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.files import check_out, write_new
-from openssl_serve.cli.options import choice, option
+from openssl_serve.cli.options import option
 from openssl_serve.errors import UsageError, typed
 from openssl_serve.hosts import Subtree, parse_subtree
 

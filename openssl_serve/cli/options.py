@@ -1,14 +1,8 @@
 """How an option is declared, so that all of them can be set in the environment too, and read."""
 
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 import typer
-
-from openssl_serve.errors import UsageError
-from openssl_serve.hosts import shorten
-
-Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def option(help_text: str, *names: str, metavar: str, show: bool = False) -> Any:
@@ -37,16 +31,3 @@ def opposite(switch: str) -> str:
     """
     name = switch.removeprefix("--")
     return f"--{name.removeprefix('no-')}" if name.startswith("no-") else f"--no-{name}"
-
-
-def choice(kind: type[Choice], text: str, option: str, hint: str = "") -> Choice:
-    """Return the member of the enumeration *kind* that *text* names; raises UsageError.
-
-    Its hint is *hint*, or that the first one is the default.
-    """
-    try:
-        return kind(text)
-    except ValueError as error:
-        names = ", ".join(kind)
-        hint = hint or f"{option} {next(iter(kind))} is the default"
-        raise UsageError(f'{option} "{shorten(text)}" is none of {names}', hint) from error

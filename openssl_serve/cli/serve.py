@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
+from openssl_serve.choices import choice
 from openssl_serve.cli import folder_options as folder
 from openssl_serve.cli import interrupts, render
 from openssl_serve.cli import proxy_options as proxy
@@ -28,7 +29,7 @@ from openssl_serve.cli.certificate_options import (
     wanted_pairs,
 )
 from openssl_serve.cli.config import file_in_use
-from openssl_serve.cli.options import choice, option
+from openssl_serve.cli.options import option
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import parse_host
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openssl_serve.cli.options import choice, option
+from openssl_serve.choices import choice
+from openssl_serve.cli.options import option
 from openssl_serve.errors import TrustStoreError
 
 if TYPE_CHECKING:

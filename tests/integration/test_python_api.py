@@ -12,6 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from certificates import KEY, assert_authority, assert_leaf, assert_pair, ours, write
@@ -21,10 +22,13 @@ import openssl_serve
 from openssl_serve import (
     Address,
     CertificateError,
+    Credentials,
     InvalidHostError,
     KeyType,
     LocalCA,
+    LogFormat,
     OpensslServeError,
+    PlainHttp,
     ServerOptions,
     StoreError,
     UsageError,
@@ -264,6 +268,27 @@ class TestLocalCA:
         """That would find no CA in the folder of the leaf, and make a self-signed one."""
         with running_server(root, certificate=ca.issue()) as running:
             assert running.server.chores == ()
+
+
+class TestServerOptions:
+    def test_words_are_as_good_as_members(self):
+        words: dict[str, Any] = {"plain_http": "refuse", "log_format": "json"}
+        options = ServerOptions(**words)
+
+        assert options.plain_http is PlainHttp.REFUSE
+        assert options.log_format is LogFormat.JSON
+
+    @pytest.mark.parametrize("name", ["plain_http", "log_format"])
+    def test_a_word_that_is_none_is_refused(self, name):
+        words: dict[str, Any] = {name: "serv"}
+
+        with pytest.raises(UsageError, match=f'{name} "serv" is none of '):
+            ServerOptions(**words)
+
+    @pytest.mark.parametrize("serve", [PlainHttp.SERVE, "serve"])
+    def test_a_password_is_not_asked_for_in_clear(self, serve):
+        with pytest.raises(UsageError, match="everybody on the way could read the password"):
+            ServerOptions(auth=Credentials("me", "secret"), plain_http=serve)
 
 
 class TestRunningServer:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from openssl_serve.certs.profile import CertificateProfile, KeyType, Shape
@@ -64,6 +66,18 @@ def test_key_types_and_their_descriptions_go_both_ways():
     assert described == ["EC P-256", "EC P-384", "RSA 2048", "RSA 3072", "RSA 4096", "Ed25519"]
     assert [KeyType.described(text) for text in described] == list(KeyType)
     assert KeyType.described("RSA 1024") is None
+
+
+def test_a_type_of_key_may_be_a_text():
+    word: Any = "rsa3072"
+
+    assert CertificateProfile.for_server([], key_type=word).key_type is KeyType.RSA3072
+
+
+@pytest.mark.parametrize("wrong", ["rsa1024", "", 2048])
+def test_a_type_of_key_that_there_is_not_is_refused(wrong):
+    with pytest.raises(UsageError, match=f'key_type "{wrong}" is none of p256, p384, rsa2048'):
+        CertificateProfile.for_server([], key_type=wrong)
 
 
 def test_sections_of_the_template():
