@@ -89,7 +89,10 @@ class Request:
     def has_content(self) -> bool:
         """Whether content is announced (RFC 9112 section 6.3)."""
         values = self.values
-        return b"transfer-encoding" in values or values.get(b"content-length", b"0") != b"0"
+        # None may be written as 00, and llhttp counts what there is, not how it is written.
+        return b"transfer-encoding" in values or bool(
+            values.get(b"content-length", b"").strip(b"0")
+        )
 
 
 class RequestParser:

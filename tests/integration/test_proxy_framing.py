@@ -127,6 +127,21 @@ def test_an_upgrade_with_content_is_passed_on_without_the_upgrade(proxied, upstr
     assert upstream.is_quiet
 
 
+@pytest.mark.parametrize("length", [b"0", b"00"])
+def test_no_content_gets_none_from_behind_an_upgrade(proxied, upstream, length):
+    upgrade = (b"Connection: Upgrade", b"Upgrade: h2c", b"Content-Length: " + length)
+    behind = request("/", b"Content-Length: %d" % len(SMUGGLED), method=b"POST") + SMUGGLED
+    with proxied().plain() as client:
+        client.send(request("/", *upgrade, method=b"POST") + behind)
+        link = upstream.accept()
+        assert link.head().get(b"content-length") == length
+        link.answer()
+        assert client.answer(b"POST").body == b"ok"
+        assert client.is_ended()
+    assert link.is_quiet
+    assert upstream.is_quiet
+
+
 @pytest.mark.parametrize("upgrade", [b"websocket, h2c", b"TLS/1.2", b"h2c/1", b"x,H2C"])
 def test_nobody_gets_another_http_behind_our_back(proxied, upstream, upgrade):
     with proxied().plain() as client:

@@ -307,6 +307,19 @@ def test_what_follows_an_upgrade_is_kept_for_the_other_protocol():
     assert parser.discarded == 0
 
 
+@pytest.mark.parametrize("length", [b"0", b"00", b"000000"])
+def test_no_content_is_none_however_it_is_written(length):
+    head = b"POST / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + b"Content-Length: %b\r\n\r\n" % length
+    behind = b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+    parser = parse(head + behind)
+
+    (request,) = parser.ready
+    assert not request.has_content
+    assert request.arrived is None
+    assert request.upgrade
+    assert parser.rest == behind
+
+
 STREAMS = [
     GET + b"\r\n" + GET + b"A: b\r\n\r\n",
     b"\r\n\r\n" + GET + b"Connection: close\r\n\r\nrest",
