@@ -134,7 +134,9 @@ def circles(modules):
     return {name for name, found in known.items() if name in found}
 
 
-@pytest.mark.parametrize("room", ["", "child", "cli", "openssl", "certs", "clients", "trust"])
+@pytest.mark.parametrize(
+    "room", ["", "child", "cli", "openssl", "certs", "clients", "trust", "server"]
+)
 def test_nobody_needs_whom_it_is_needed_by(room):
     modules = {
         ".".join(["openssl_serve", *filter(None, [room]), path.stem]): path

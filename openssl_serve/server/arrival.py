@@ -27,13 +27,12 @@ from openssl_serve.server.hello import (
     record_length,
 )
 from openssl_serve.server.participant import Participant
+from openssl_serve.server.service import Service
 from openssl_serve.server.transport import WOULD_BLOCK, Transport
 from openssl_serve.sniff import Protocol, sniff
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-    from openssl_serve.server.polyglot import PolyglotServer
 
 
 USUAL_HELLO = 2048
@@ -50,7 +49,7 @@ class Arrival(Participant):
     __slots__ = ("_asked", "_awaited", "_client", "_handlers", "_server", "_transport")
 
     def __init__(
-        self, server: "PolyglotServer", sock: socket.socket, client: str, handlers: Handlers
+        self, server: Service, sock: socket.socket, client: str, handlers: Handlers
     ) -> None:
         super().__init__(server.now + server.limits.first_byte_timeout_s, self._sniff)
         self._server = server
@@ -199,10 +198,10 @@ class Arrival(Participant):
     def _hand_over(self, *, secure: bool) -> Connection:
         """Let a connection take this one's place in the loop."""
         local, port = self._server.local_address(self._transport.socket)
-        handlers = self._server.handlers
+        handlers = self._handlers
         always = handlers.always_secure if secure else handlers.always_plain
         peer = _shared_peer(self._client, local, port, secure, always)
-        connection = Connection(self._server, self._transport, peer, self._handlers)
+        connection = Connection(self._server, self._transport, peer, handlers)
         self._server.adopt(connection)
         self.on_ready = _nothing
         return connection

@@ -30,12 +30,11 @@ from openssl_serve.server.faults import error_response, fault_response
 from openssl_serve.server.handling import Deferred, Handlers, Offload
 from openssl_serve.server.participant import Participant
 from openssl_serve.server.resting import Resting
+from openssl_serve.server.service import Service
 from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK, Outgoing, Progress, Transport
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-    from openssl_serve.server.polyglot import PolyglotServer
 
 
 _LAST_LINES = {
@@ -66,7 +65,7 @@ class Connection(Participant):
     )  # fmt: skip
 
     def __init__(
-        self, server: "PolyglotServer", transport: Transport, peer: Peer, handlers: Handlers
+        self, server: Service, transport: Transport, peer: Peer, handlers: Handlers
     ) -> None:
         super().__init__(0.0, self._read)
         self._server = server

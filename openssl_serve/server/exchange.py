@@ -1,23 +1,20 @@
 """A request whose response comes later, and whose content is wanted: what its handler holds."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from openssl_serve.errors import HttpError
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.server.faults import error_response, fault_response
+from openssl_serve.server.service import Service
 from openssl_serve.server.transport import Transport
-
-if TYPE_CHECKING:
-    from openssl_serve.server.connection import Connection
-    from openssl_serve.server.polyglot import PolyglotServer
 
 
 class Switched(NamedTuple):
     """A client with which another protocol has been agreed on, for who speaks that."""
 
-    server: "PolyglotServer"
+    server: Service
     transport: Transport
     watched: int
     """What its place in the loop waits for; `adopt` wants to know."""
@@ -27,6 +24,31 @@ class Switched(NamedTuple):
     """What it has sent behind its request."""
     on_end: Callable[[int], object]
     """To be called once when it is over, with the number of bytes that were sent."""
+
+
+class Carrier(Protocol):
+    """What an exchange asks of the connection that carries it; every call is in the loop."""
+
+    def respond_later(self, exchange: "Exchange", response: Response) -> None:
+        """Send the *response* of *exchange*, unless its client has gone."""
+
+    def send_interim(self, head: bytes) -> None:
+        """Send *head* before the response, as soon as the client takes it."""
+
+    def listen(self, *, wanted: bool) -> None:
+        """Read from the client while it is being answered, or leave what comes in the socket."""
+
+    def content_came(self) -> None:
+        """Give the client its time for the next piece of the content."""
+
+    def content_ended(self) -> None:
+        """Wait for the response for as long as it takes."""
+
+    def switch_to(self, speak: Callable[[Switched], object], head: bytes) -> None:
+        """Leave the client to *speak*, which has to send *head* first."""
+
+    def close(self) -> None:
+        """Give everything back at once."""
 
 
 class Exchange:
@@ -42,8 +64,8 @@ class Exchange:
 
     def __init__(
         self,
-        server: "PolyglotServer",
-        connection: "Connection",
+        server: Service,
+        connection: Carrier,
         request: Request,
         finish: Callable[[Response], Response] | None,
     ) -> None:

@@ -6,7 +6,6 @@ from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.pages import error_page
 from openssl_serve.server.access_log import AccessLog
-from openssl_serve.server.handling import Handlers
 
 ENDING = frozenset({400, 408, 413, 414, 431, 501, 503, 505})
 """Statuses after which a connection cannot go on: its framing is in doubt, or it is too much."""
@@ -40,6 +39,3 @@ def fault_response(log: AccessLog, request: Request, error: BaseException) -> Re
 def answer_full(_request: Request, /) -> Response:
     """Refuse, because there are too many connections."""
     raise HttpError(503, "too many connections at once", ((b"Retry-After", b"1"),))
-
-
-FULL = Handlers(answer_full, answer_full)

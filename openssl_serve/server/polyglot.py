@@ -9,28 +9,20 @@ import functools
 import socket
 import socketserver
 import threading
-import time
 from collections.abc import Callable, Sequence
 from selectors import EVENT_READ
 from typing import Any
 
 from openssl_serve.errors import reason_of
-from openssl_serve.hosts import Address
-from openssl_serve.http1.fields import http_date
 from openssl_serve.server.access_log import AccessLog
 from openssl_serve.server.arrival import Arrival
 from openssl_serve.server.contexts import ContextProvider
-from openssl_serve.server.faults import FULL
+from openssl_serve.server.faults import answer_full
 from openssl_serve.server.handling import Handlers
 from openssl_serve.server.limits import Limits
-from openssl_serve.server.listeners import (
-    UnixListener,
-    address_of,
-    connected_address,
-    only_address,
-)
-from openssl_serve.server.loop import Loop
+from openssl_serve.server.listeners import UnixListener, address_of
 from openssl_serve.server.ports import raise_open_files
+from openssl_serve.server.service import Service
 from openssl_serve.server.transport import set_options
 
 ACCEPTS_PER_TURN = 64
@@ -46,7 +38,7 @@ TICK_S = 1.0
 """Seconds between looks at the deadlines; a deadline is kept to this precision."""
 
 
-class PolyglotServer(Loop, socketserver.TCPServer):
+class PolyglotServer(Service, socketserver.TCPServer):
     """Serves HTTP and HTTPS on *listeners* until `shutdown` or a signal.
 
     The listeners (listeners.py opens them) are the server's from now on. The loop runs in the
@@ -70,24 +62,15 @@ class PolyglotServer(Loop, socketserver.TCPServer):
         )
         self.socket = listeners[0]
         self.listeners = tuple(listeners)
-        self.addresses = tuple(map(address_of, listeners))
-        """Where it listens: addresses with their real ports, or paths of Unix sockets."""
-        self.contexts = contexts
         self.handlers = handlers
-        Loop.__init__(self, log, limits or Limits())
-        self.rest_s = min(self.limits.rest_s, self.limits.idle_timeout_s)
-        self.draining = False
-        self.date_line = b""
+        addresses = tuple(map(address_of, listeners))
+        Service.__init__(self, addresses, contexts, log, limits or Limits())
         self.chores: tuple[Callable[[], None], ...] = ()
         """Called every second or so in the loop; each must be quick."""
-        self.processes = 1
-        """How many processes serve on these listeners."""
-        self._date_second = 0
         self._cut_at = float("inf")
         self._accepting = False
         self._ended = threading.Event()
         self._ended.set()
-        self._local = only_address(self.addresses)
         files = raise_open_files()
         # Where there are few, at least half of them are for connections all the same.
         self._max_crowd = min(MAX_CROWD, files // 4)
@@ -102,11 +85,6 @@ class PolyglotServer(Loop, socketserver.TCPServer):
             self.drain(self.limits.terminate_grace_s)
 
         self.listen_to(pipe, ended)
-
-    @property
-    def address(self) -> Address:
-        """The first TCP address it listens on."""
-        return next(where for where in self.addresses if isinstance(where, Address))
 
     # The loop.
 
@@ -130,14 +108,6 @@ class PolyglotServer(Loop, socketserver.TCPServer):
                 connection.close()
             self.log.flush()
             self._ended.set()
-
-    def service_actions(self) -> None:
-        """Keep the Date field right; called in every turn of the loop."""
-        second = int(time.time())
-        if second != self._date_second:
-            self._date_second = second
-            self.date_line = b"Date: %s\r\n" % http_date(second)
-            self.log.tick(second)
 
     def _look_at_deadlines(self) -> None:
         self.end_overdue()
@@ -176,7 +146,9 @@ class PolyglotServer(Loop, socketserver.TCPServer):
             client = client_address[0].removeprefix("::ffff:")
         else:
             client = ""
-        handlers = self.handlers if crowd < 0 else FULL
+        handlers = self.handlers
+        if crowd >= 0:
+            handlers = handlers._replace(secure=answer_full, plain=answer_full)
         arrival = Arrival(self, request, client, handlers)
         self.add(arrival, EVENT_READ)
         arrival.on_ready()
@@ -190,10 +162,6 @@ class PolyglotServer(Loop, socketserver.TCPServer):
                 self.listen_to(listener.fileno(), functools.partial(self._accept, listener))
             else:
                 self.ignore(listener.fileno())
-
-    def local_address(self, sock: socket.socket) -> Address:
-        """Return the address and port that the client of *sock* connected to."""
-        return self._local or connected_address(sock)
 
     # The end.
 

@@ -6,15 +6,12 @@ and a half beside the socket.
 
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from openssl_serve.http1.request import Peer
 from openssl_serve.server.handling import Handlers
 from openssl_serve.server.participant import Participant
+from openssl_serve.server.service import Service
 from openssl_serve.server.transport import Transport
-
-if TYPE_CHECKING:
-    from openssl_serve.server.polyglot import PolyglotServer
 
 
 class Resting(Participant):
@@ -24,7 +21,7 @@ class Resting(Participant):
 
     def __init__(
         self,
-        server: "PolyglotServer",
+        server: Service,
         sock: socket.socket,
         peer: Peer,
         handlers: Handlers,

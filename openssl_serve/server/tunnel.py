@@ -4,13 +4,10 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING
 
+from openssl_serve.server.loop import Loop
 from openssl_serve.server.participant import Participant
 from openssl_serve.server.transport import WOULD_BLOCK, Transport
-
-if TYPE_CHECKING:
-    from openssl_serve.server.polyglot import PolyglotServer
 
 PIECE = 65_536
 """Bytes read at a time; what the other side has not taken of it is all that is ever kept."""
@@ -112,7 +109,7 @@ class Tunnel:
 
     def __init__(
         self,
-        server: "PolyglotServer",
+        server: Loop,
         client: Transport,
         upstream: Transport,
         *,
@@ -186,7 +183,7 @@ class End(Participant):
         """The descriptor, for the selector."""
         return self._transport.fd
 
-    def wait(self, server: "PolyglotServer") -> None:
+    def wait(self, server: Loop) -> None:
         """Have *server* call when there is something to read or room to write, as wanted."""
         listens = not self._says.has_ended and not self._says.is_blocked
         server.watch(self, EVENT_READ * listens | EVENT_WRITE * self._hears.is_blocked)
@@ -210,7 +207,7 @@ class End(Participant):
         """Close both: one alone is of no use."""
         self._tunnel.close()
 
-    def give_back(self, server: "PolyglotServer") -> None:
+    def give_back(self, server: Loop) -> None:
         """Leave the loop and close the socket; harmless when done before."""
         if not self._is_closed:
             self._is_closed = True
