@@ -77,3 +77,37 @@ def test_passes_its_arguments_on_as_they_are(tmp_path: Path, words: list[str]) -
         wanted.returncode, wanted.stdout, wanted.stderr,
     )  # fmt: skip
     assert done.returncode == 2
+
+
+PYTHON = """#!/bin/sh
+case $* in
+    *"-m venv"*)
+        mkdir -p .venv/bin
+        # Debian's, without python3-venv: a folder, a Python in it, and then an error.
+        if [ -e installed ]; then code=0; else code=1; fi
+        printf '#!/bin/sh\\nexit %d\\n' "$code" >.venv/bin/python
+        chmod +x .venv/bin/python
+        echo "venv says $code"
+        exit "$code" ;;
+esac
+"""
+
+
+def test_half_an_environment_is_made_whole(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "scripts/environment").write_text((ROOT / "scripts/environment").read_text())
+    (tmp_path / "python").write_text(PYTHON)
+    (tmp_path / "python").chmod(0o755)
+    environment = {"OPENSSL_SERVE_PYTHON": str(tmp_path / "python")}
+    words = ("sh", tmp_path / "scripts/environment")
+
+    first = run(*words, cwd=tmp_path, environment=environment)
+    (tmp_path / "installed").touch()
+    second = run(*words, cwd=tmp_path, environment=environment)
+    third = run(*words, cwd=tmp_path, environment=environment)
+
+    assert (first.returncode, first.stdout) == (1, "")
+    assert "venv says 1" in first.stderr
+    assert (second.returncode, second.stdout) == (0, "")
+    assert (third.returncode, third.stdout, third.stderr) == (0, "", "")
