@@ -81,8 +81,10 @@ def offered_groups(hello: bytes) -> tuple[int, ...] | None:
     """Return the groups that the record *hello* offers for the key exchange, in its order.
 
     None when it names none, as clients without elliptic curves, and for what is not the whole of
-    a ClientHello.
+    a ClientHello. What comes behind the record is not looked at: of a hello in several (section
+    5.1) the header of the next would be taken for a part of it.
     """
+    hello = hello[: record_length(hello)]
     try:
         # Session id, cipher suites, compression methods: each behind its length.
         at = _RANDOM_END + 1 + hello[_RANDOM_END]

@@ -99,6 +99,19 @@ def test_no_part_of_a_hello_names_groups_that_are_not_in_it():
     assert offered_groups(record[:60]) is None
 
 
+def test_a_hello_in_two_records_names_no_group_that_is_not_in_it():
+    """As those send it who do not want their hello to be read on the way."""
+    record = hello("a.test")
+    offered = offered_groups(record)
+
+    for cut in range(RECORD_HEADER + 1, len(record)):
+        first, second = (
+            record[:3] + len(part).to_bytes(2, "big") + part
+            for part in (record[RECORD_HEADER:cut], record[cut:])
+        )
+        assert offered_groups(first + second) in (None, offered)
+
+
 @given(st.binary(max_size=600), st.integers(0, 500))
 def test_what_is_no_hello_harms_nobody(data, at):
     record = hello("a.test")
