@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from openssl_serve.handlers.wsgi.late import LateApp
     from openssl_serve.handlers.wsgi.loading import AppName
     from openssl_serve.server.handling import Handler
-    from openssl_serve.server.polyglot import PolyglotServer
+    from openssl_serve.server.service import Service
 
 Target: TypeAlias = "Path | Upstream | MovingUpstream | AppName | LateApp | App"
 """A folder, a server behind this one, or a WSGI app: by its name, loaded late, or as it is."""
@@ -230,7 +230,7 @@ class _RoutedContent:
             routes.append((place, Mounted(place, handler) if is_mounted else handler))
         return Routes(self._authorities, routes, self._otherwise.handler())
 
-    def served_by(self, server: "PolyglotServer") -> None:
+    def served_by(self, server: "Service") -> None:
         """Tell all of them."""
         for content in (self._otherwise, *(content for *_, content in self._routed)):
             content.served_by(server)

@@ -125,6 +125,12 @@ def known_to(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def test_handlers_know_the_service_and_not_who_accepts_for_it():
+    above = {f"openssl_serve.server.{name}" for name in ("arrival", "connection", "polyglot")}
+    for path in (PACKAGE / "handlers").rglob("*.py"):
+        assert not above & set(known_to(path)), path
+
+
 def circles(modules):
     """Those of *modules* (name to file) that need themselves, by way of others."""
     known = {name: modules.keys() & set(known_to(path)) for name, path in modules.items()}

@@ -45,7 +45,7 @@ from openssl_serve.http1.response import Response
 from openssl_serve.server.handling import Offload
 
 if TYPE_CHECKING:
-    from openssl_serve.server.polyglot import PolyglotServer
+    from openssl_serve.server.service import Service
 
 MAX_KEPT = 512
 """Responses kept: with representation.SMALL, 32 MiB at the most."""
@@ -106,7 +106,7 @@ class Files:
         varies = (b"Accept-Encoding",) if options.compression else ()
         self._always = _always(options, varies)
         self._always_instead = _always(options, (b"Accept", *varies))
-        self.server: PolyglotServer | None = None
+        self.server: Service | None = None
         """Whose turns tell how long what was seen holds; without one, not at all."""
 
     def __call__(self, request: Request) -> Response | Offload:

@@ -7,7 +7,6 @@ seventh would wait for ever. Of WebSockets it has 255 (Chromium) or 200 (Firefox
 """
 
 import json
-from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
 from openssl_serve.errors import HttpError
@@ -20,11 +19,9 @@ from openssl_serve.http1.targets import origin_form
 from openssl_serve.pages import read_script
 from openssl_serve.server.exchange import Exchange, Switched
 from openssl_serve.server.handling import Answer, Deferred, Handler
+from openssl_serve.server.service import Service
 from openssl_serve.server.websocket import WebSocket
 from openssl_serve.websocket.handshake import accept
-
-if TYPE_CHECKING:
-    from openssl_serve.server.polyglot import PolyglotServer
 
 MAX_TOLD = 16_384
 """Bytes of what is said of one change: the paths of more files than that, as of another branch of
@@ -41,7 +38,7 @@ class Reloads:
     """Tells the pages of *folder* what has changed. All but the watcher's calls are the loop's."""
 
     def __init__(self, folder: Folder) -> None:
-        self.server: PolyglotServer | None = None
+        self.server: Service | None = None
         """Through whose pool the watcher's thread reaches the loop."""
         self._pages: dict[WebSocket, bool] = {}
         self._watcher = Watcher(folder, self._looked)

@@ -12,7 +12,7 @@ from openssl_serve.server.handling import Handler
 
 if TYPE_CHECKING:
     from openssl_serve.handlers.live_reload import Reloads
-    from openssl_serve.server.polyglot import PolyglotServer
+    from openssl_serve.server.service import Service
 
 
 class Content(Protocol):
@@ -25,7 +25,7 @@ class Content(Protocol):
     def handler(self) -> Handler:
         """Return a handler; one that keeps responses must be a new one each time."""
 
-    def served_by(self, server: "PolyglotServer") -> None:
+    def served_by(self, server: "Service") -> None:
         """Let what happens beside the loop of *server* be told in it."""
 
 
@@ -60,7 +60,7 @@ class FolderContent:
             handler = LiveReload(handler, self._reloads)
         return handler
 
-    def served_by(self, server: "PolyglotServer") -> None:
+    def served_by(self, server: "Service") -> None:
         """Have the pages told of changes through the loop of *server*, and files by its clock."""
         for files in self._files:
             files.server = server
@@ -80,7 +80,7 @@ class HandlerContent:
         """Return the one handler."""
         return self._handler
 
-    def served_by(self, server: "PolyglotServer") -> None:
+    def served_by(self, server: "Service") -> None:
         """Do nothing: all that happens, happens in requests."""
 
 

@@ -6,15 +6,12 @@ import socket
 import ssl
 from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING
 
 from openssl_serve.errors import reason_of
 from openssl_serve.handlers.proxy.upstream import Place
+from openssl_serve.server.loop import Loop
 from openssl_serve.server.participant import Participant
 from openssl_serve.server.transport import WOULD_BLOCK, Transport, set_options
-
-if TYPE_CHECKING:
-    from openssl_serve.server.polyglot import PolyglotServer
 
 CONNECT_TIMEOUT_S = 5.0
 """Seconds for each address, TLS handshake included: an upstream is near."""
@@ -42,7 +39,7 @@ class Dial(Participant):
 
     def __init__(  # noqa: PLR0913  what to connect to, and whom to tell
         self,
-        server: "PolyglotServer",
+        server: Loop,
         places: list[Place],
         name: str,
         context: ssl.SSLContext | None,

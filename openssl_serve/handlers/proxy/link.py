@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from openssl_serve.handlers.proxy.dial import DialError
 from openssl_serve.http1.response_parser import ResponseParser
+from openssl_serve.server.loop import Loop
 from openssl_serve.server.participant import Participant
 from openssl_serve.server.transport import WOULD_BLOCK, Transport
-
-if TYPE_CHECKING:
-    from openssl_serve.server.polyglot import PolyglotServer
 
 PIECE = 65_536
 """Bytes read at a time: the more, the fewer turns a large response takes; but from 128 KiB on the
@@ -41,7 +39,7 @@ class Link(Participant):
         "abandon", "is_fresh", "on_idle_end", "parser",
     )  # fmt: skip
 
-    def __init__(self, server: "PolyglotServer") -> None:
+    def __init__(self, server: Loop) -> None:
         super().__init__(float("inf"), _nothing)
         self._server = server
         self._carried: Carried | None = None

@@ -8,11 +8,10 @@ from openssl_serve.handlers.proxy.dial import Dial, DialError
 from openssl_serve.handlers.proxy.fields import ProxyOptions
 from openssl_serve.handlers.proxy.link import Link
 from openssl_serve.handlers.proxy.upstream import Place, Upstream
+from openssl_serve.server.service import Service
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-    from openssl_serve.server.polyglot import PolyglotServer
 
 REST_S = 4.0
 """Seconds that a link is kept unused: Node and uvicorn close after 5, and whoever sends a request
@@ -38,7 +37,7 @@ class Links:
         if upstream.secure:
             self._context = client_context(options)
 
-    def take(self, server: "PolyglotServer", *, fresh: bool) -> Link:
+    def take(self, server: Service, *, fresh: bool) -> Link:
         """Return a link: one that rests, unless a *fresh* one is asked for or needed."""
         while self._resting and not fresh:
             link = self._resting.pop()
@@ -48,7 +47,7 @@ class Links:
             link.close()
         return Link(server)
 
-    def open(self, link: Link, server: "PolyglotServer") -> None:
+    def open(self, link: Link, server: Service) -> None:
         """Connect a new *link*, after its upstream's name has been looked up if need be."""
         places = self.upstream.known_places()
         if places is None and server.now < self._places_until:
@@ -71,7 +70,7 @@ class Links:
 
         server.pool.submit(self.upstream.look_up, looked_up)
 
-    def _dial(self, link: Link, server: "PolyglotServer", places: list[Place]) -> None:
+    def _dial(self, link: Link, server: Service, places: list[Place]) -> None:
         dial = Dial(
             server, places, self.upstream.host.value, self._context,
             on_open=link.opened, on_failure=link.could_not_open,
@@ -79,7 +78,7 @@ class Links:
         link.abandon = dial.close
         dial.begin()
 
-    def keep(self, link: Link, server: "PolyglotServer") -> None:
+    def keep(self, link: Link, server: Service) -> None:
         """Keep *link*, over which a response has arrived completely, for another request."""
         if len(self._resting) >= MAX_RESTING or server.draining:
             link.rest(0.0)

@@ -21,7 +21,7 @@ from openssl_serve.handlers.wsgi.late import LateApp
 from openssl_serve.handlers.wsgi.loading import AppName
 
 if TYPE_CHECKING:
-    from openssl_serve.server.polyglot import PolyglotServer
+    from openssl_serve.server.service import Service
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Reloading:
         self.apps.append(app)
         return app
 
-    def begin(self, server: "PolyglotServer", changed: Callable[[], None]) -> Callable[[], object]:
+    def begin(self, server: "Service", changed: Callable[[], None]) -> Callable[[], object]:
         """Load the apps for *server*, in its process; *changed*, in its loop, when code changes.
 
         Called once in each process, before its loop. Returns what is to be called after that.
