@@ -45,8 +45,7 @@ class Kept(Certificate):
                 host = parse_host(name)
                 if host.slug == self.cert_path.stem:
                     return host
-        # Somebody else's: what Host.slug makes of a name, backwards.
-        return Host(unquote(self.cert_path.stem.replace("_", ".")), HostKind.DNS)
+        return _named_by(self.cert_path.stem)
 
     @property
     def profile(self) -> CertificateProfile:
@@ -139,20 +138,20 @@ class Store:
         """The pair of *host*. Raises StoreError when there is none, CertificateError if broken."""
         kept = self.find(host)
         if kept is None:
-            self._say_what_is_broken(host)
+            self._say_what_is_broken(host.slug)
             hints = [f"make one: {typed('openssl-serve', 'generate', host)}"]
             if names := ", ".join(str(kept.host) for kept in self.list()):
                 hints.append(f"kept are: {names}")
             raise StoreError(f"no certificate is kept for {host} in {self.folder}", *hints)
         return kept
 
-    def _say_what_is_broken(self, host: Host) -> None:
-        """Raise CertificateError if there are files of *host*, and they are no pair."""
-        paths = self._pairs.paths(host.slug)
+    def _say_what_is_broken(self, slug: str) -> None:
+        """Raise CertificateError if there are files of that name, and they are no pair."""
+        paths = self._pairs.paths(slug)
         if not any(map(os.path.lexists, paths)):
             return
         check_readable(*paths)
-        again = f"make it again: {typed('openssl-serve', 'generate', host)}"
+        again = _how_to_mend(slug)
         for path in paths:
             if not path.exists():
                 raise CertificateError(f"{path} is missing", again)
@@ -163,15 +162,29 @@ class Store:
 
     def list(self) -> tuple[Kept, ...]:
         """Every good pair, by file name; the local CA is not among them."""
+        return self.survey()[0]
+
+    def survey(self) -> tuple[tuple[Kept, ...], tuple[CertificateError, ...]]:
+        """Every good pair as in `list`; and of each other certificate, why it is not there."""
         try:
             stems = self._pairs.stems()
         except OSError as error:
             raise StoreError(f"{self.folder}: {reason_of(error)}") from error
         self._settle()
+        good, faults = [], []
         with self._folder.reading():
             authority = self.find_authority()
-            found = [self._read(s, authority) for s in stems if s != authorities.STEM]
-        return tuple(kept for kept in found if kept)
+            for stem in stems:
+                if stem == authorities.STEM:
+                    continue
+                if kept := self._read(stem, authority):
+                    good.append(kept)
+                    continue
+                try:
+                    self._say_what_is_broken(stem)
+                except CertificateError as error:
+                    faults.append(error)
+        return tuple(good), tuple(faults)
 
     def remove(self, *hosts: Host) -> tuple[Path, ...]:
         """Delete the files of *hosts*; which there were.
@@ -247,6 +260,19 @@ class Store:
             return _kept(cert, key, read_facts_file(cert), authority) if key.exists() else None
         except CertificateError:
             return None
+
+
+def _named_by(stem: str) -> Host:
+    """The host whose files have this stem, if any has: what Host.slug makes of it, backwards."""
+    return Host(unquote(stem.replace("_", ".")), HostKind.DNS)
+
+
+def _how_to_mend(stem: str) -> str:
+    host = _named_by(stem)
+    with suppress(InvalidHostError):
+        if parse_host(host.value).slug == stem:
+            return f"make it again: {typed('openssl-serve', 'generate', host)}"
+    return "move it elsewhere: no host has files of that name"
 
 
 def _usual() -> "Openssl":

@@ -1,12 +1,13 @@
 """The commands about certificates that are kept: list, path, renew, remove."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.generate import progress, tell
-from openssl_serve.errors import UsageError
+from openssl_serve.errors import CertificateError, UsageError
 from openssl_serve.hosts import parse_host
 
 if TYPE_CHECKING:
@@ -31,13 +32,20 @@ def list_(json: inspection.JSON = False) -> None:
     from openssl_serve.cli import certificates_text as words  # noqa: PLC0415
 
     store = inspection.open_store()
-    pairs, authority = store.list(), store.find_authority()
+    (pairs, faults), authority = store.survey(), store.find_authority()
     if json:
-        ca = words.facts_json(authority.facts) if authority else None
-        words.as_json({"certificates": [words.kept_json(kept) for kept in pairs], "local_ca": ca})
-    elif pairs:
+        words.as_json(
+            {
+                "certificates": [words.kept_json(kept) for kept in pairs],
+                "broken": [str(fault) for fault in faults],
+                "local_ca": words.facts_json(authority.facts) if authority else None,
+            }
+        )
+        return
+    if pairs:
         words.show_list(pairs)
-    else:
+    _tell_of_faults(faults)
+    if not pairs and not faults:
         render.note(f"nothing is kept in {store.folder}")
 
 
@@ -90,7 +98,8 @@ def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     if ca:
         _renew_authority(store, tool, check=check, explain=explain)
         return
-    pairs = [store.get(parse_host(host)) for host in hosts or ()] or list(store.list())
+    named = tuple(store.get(parse_host(host)) for host in hosts or ())
+    pairs, faults = (named, ()) if named else store.survey()
     due = [kept for kept in pairs if kept.facts.due(now)]
     if check:
         for kept in due:
@@ -101,7 +110,8 @@ def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
             render.note(f"left alone: {kept.cert_path} was not made here")
         else:
             _renew(store, kept, tool, new_key=new_key, explain=explain)
-    if not pairs:
+    _tell_of_faults(faults)
+    if not pairs and not faults:
         render.note(f"nothing is kept in {store.folder}")
     elif not due and not hosts and not all_:
         render.note("nothing is due")
@@ -114,6 +124,11 @@ def remove(
     store = inspection.open_store()
     for found in store.remove(*map(parse_host, hosts)):
         render.note(f"removed {found}")
+
+
+def _tell_of_faults(faults: Iterable[CertificateError]) -> None:
+    for fault in faults:
+        render.warning(f"left out: {fault}", *fault.hints)
 
 
 def _renew(store: "Store", kept: "Kept", tool: "Openssl", *, new_key: bool, explain: bool) -> None:

@@ -257,6 +257,44 @@ class TestList:
         assert kept["days_left"] == 364
         assert (kept["shape"], kept["key"]) == ("leaf", "EC P-256")
         assert value["local_ca"]["shape"] == "ca"
+        assert value["broken"] == []
+
+    @pytest.mark.parametrize("words", [["list"], ["renew"], ["renew", "--all"]])
+    def test_what_is_no_pair_is_told(self, cli, home, words):
+        cli.good("generate", "c.test")
+        write(home / "a_test.key", KEY)
+        (home / "a_test.crt").write_text("x")
+        write(home / "b_test.crt", ours(names=["b.test"]))
+
+        told = cli.good(*words).err
+
+        for line in (
+            f"warning: left out: {home}/a_test.crt is not a certificate in PEM form",
+            "hint: make it again: openssl-serve generate a.test",
+            f"warning: left out: {home}/b_test.key is missing",
+            "hint: make it again: openssl-serve generate b.test",
+        ):
+            assert f"openssl-serve: {line}\n" in told
+        assert "c.test" not in told
+
+    @pytest.mark.parametrize("stem", ["my ca", "CA", "-"])
+    def test_what_no_host_has_is_not_to_be_made_again(self, cli, home, stem):
+        write(home / f"{stem}.crt", ours(names=["a.test"]))
+
+        assert "hint: move it elsewhere: no host has files of that name\n" in cli.good("list").err
+
+    def test_json_tells_it_too(self, cli, home):
+        write(home / "a_test.crt", ours(names=["a.test"]))
+
+        value = json.loads(cli.good("list", "--json").out)
+
+        assert value["certificates"] == []
+        assert value["broken"] == [f"{home}/a_test.key is missing"]
+
+    def test_what_is_broken_is_not_nothing(self, cli, home):
+        write(home / "a_test.crt", ours(names=["a.test"]))
+
+        assert "nothing" not in cli.good("list").err
 
 
 def test_path(cli, home):
