@@ -2,7 +2,7 @@
 
 from html import escape
 
-from openssl_serve.handlers.listing import Entry, Order, shown, utc
+from openssl_serve.handlers.entries import Entry, Order, shown, utc
 from openssl_serve.pages import load
 
 MAX_ENTRIES = 10_000

@@ -472,6 +472,6 @@ def test_a_folder_that_cannot_be_read_is_not_found(server, root, monkeypatch):
     def refuse(_path):
         raise PermissionError
 
-    monkeypatch.setattr("openssl_serve.handlers.listing.os.scandir", refuse)
+    monkeypatch.setattr("openssl_serve.handlers.entries.os.scandir", refuse)
 
     assert server.get("/sub/").status == 404

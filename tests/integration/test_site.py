@@ -178,7 +178,7 @@ def test_a_folder_that_cannot_be_read_looks_missing(server, site, monkeypatch):
     def denied(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("openssl_serve.handlers.listing.os.scandir", denied)
+    monkeypatch.setattr("openssl_serve.handlers.entries.os.scandir", denied)
     answer = server.get("/closed/")
 
     assert (answer.status, answer.text) == (404, "lost")

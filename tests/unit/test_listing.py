@@ -10,7 +10,7 @@ from listings import HOSTILE, HTML, JSON, Listing, ask, at, make, text_of
 
 from openssl_serve.errors import HttpError
 from openssl_serve.handlers import listing_page
-from openssl_serve.handlers.listing import Order, parse_order, shown, utc
+from openssl_serve.handlers.entries import Order, parse_order, shown
 
 
 @pytest.fixture
@@ -63,10 +63,6 @@ def test_a_name_is_one_line_of_text(root):
         assert sorted(lines) == sorted([*map(shown, HOSTILE), ""])
         # Nothing here moves a terminal's cursor.
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text_of(response))
-
-
-def test_no_override_hides_an_extension():
-    assert shown("photo\u202egpj.exe".encode()) == "photo\ufffdgpj.exe"
 
 
 def test_json_has_the_promised_shape(root):
@@ -214,11 +210,6 @@ def test_a_long_folder_is_cut_with_a_word(root, monkeypatch):
     assert "data-whole" not in listing.attributes
     assert len(text_of(ask(root, None)).split()) == 4
     assert len(json.loads(text_of(ask(root, JSON)))["entries"]) == 4
-
-
-def test_times_beyond_the_calendar_are_no_fault():
-    assert utc(1e30) == "9999-12-31T23:59:59Z"
-    assert utc(-1e30) == "0001-01-01T00:00:00Z"
 
 
 def test_what_is_not_served_is_not_listed(root):
