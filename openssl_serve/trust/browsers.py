@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from openssl_serve.trust.stores import find_program, users_home
+from openssl_serve.paths import users_home
+from openssl_serve.trust.stores import find_program
 
 DATABASE = "cert9.db"
 """The file that makes a folder a database. (cert8.db is of Firefox before 58, which is of 2018.)"""

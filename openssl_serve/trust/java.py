@@ -11,6 +11,7 @@ from pathlib import Path
 
 from openssl_serve.certs import pem
 from openssl_serve.errors import TrustStoreError
+from openssl_serve.paths import users_home
 from openssl_serve.tools import Output
 from openssl_serve.trust.stores import (
     Command,
@@ -20,7 +21,6 @@ from openssl_serve.trust.stores import (
     Verdict,
     find_program,
     ours,
-    users_home,
 )
 from openssl_serve.trust.target import Target
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from openssl_serve.certs import pem
 from openssl_serve.errors import OpensslServeError
-from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, ours, users_home
+from openssl_serve.paths import users_home
+from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, ours
 from openssl_serve.trust.target import Target
 
 SYSTEM_KEYCHAIN = Path("/Library/Keychains/System.keychain")

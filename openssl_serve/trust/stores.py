@@ -228,15 +228,6 @@ def _environment() -> dict[str, str]:
     return {**tools.ENGLISH, "PATH": _search_path()}
 
 
-def users_home() -> Path | None:
-    """The home of this user; None for one who has none, as in a container or a service."""
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    return home if home.is_dir() else None
-
-
 def ours(blocks: Iterable[pem.Block]) -> list[CertificateFacts]:
     """The local CAs of openssl-serve among *blocks* of PEM."""
     found = []

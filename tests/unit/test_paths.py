@@ -4,7 +4,7 @@ import appdirs
 import pytest
 
 from openssl_serve.errors import StoreError, UsageError
-from openssl_serve.paths import data_folder, expand
+from openssl_serve.paths import data_folder, expand, users_home
 
 
 def test_the_variable_wins(monkeypatch, tmp_path):
@@ -58,3 +58,41 @@ def test_a_tilde_of_nobody_is_an_error_of_ours(monkeypatch):
         data_folder()
     assert expand("~/x") == Path.home() / "x"
     assert expand("x/~") == Path("x/~")
+
+
+class TestEmptyHome:
+    @pytest.fixture(autouse=True)
+    def _empty_home(self, monkeypatch):
+        monkeypatch.setenv("HOME", "")
+        for name in ("OPENSSL_SERVE_HOME", "XDG_DATA_HOME"):
+            monkeypatch.delenv(name, raising=False)
+
+    def test_nothing_is_kept_at_the_root(self):
+        with pytest.raises(StoreError, match="HOME is empty") as caught:
+            data_folder()
+
+        assert "OPENSSL_SERVE_HOME" in caught.value.hints[0]
+
+    def test_no_trust_store_is_looked_for_there(self):
+        assert users_home() is None
+
+    @pytest.mark.parametrize("path", ["~", "~/x"])
+    def test_a_tilde_is_nobodys(self, path):
+        with pytest.raises(UsageError, match="HOME is empty"):
+            expand(path)
+        assert expand("x/~") == Path("x/~")
+
+    def test_what_is_named_counts(self, monkeypatch, tmp_path):
+        monkeypatch.setattr("sys.platform", "linux")
+        monkeypatch.setattr(appdirs, "system", "linux2")
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+        assert data_folder() == tmp_path / "openssl-serve"
+
+
+def test_an_empty_xdg_data_home_is_none(monkeypatch):
+    monkeypatch.delenv("OPENSSL_SERVE_HOME", raising=False)
+    monkeypatch.setattr(appdirs, "system", "linux2")
+    monkeypatch.setenv("XDG_DATA_HOME", "")
+
+    assert data_folder() == Path.home() / ".local/share/openssl-serve"
