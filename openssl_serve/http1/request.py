@@ -88,11 +88,9 @@ class Request:
     @property
     def has_content(self) -> bool:
         """Whether content is announced (RFC 9112 section 6.3)."""
-        values = self.values
-        # None may be written as 00, and llhttp counts what there is, not how it is written.
-        return b"transfer-encoding" in values or bool(
-            values.get(b"content-length", b"").strip(b"0")
-        )
+        # No content may be written as 00.
+        length = self.values.get(b"content-length", b"").strip(b"0")
+        return bool(length) or b"transfer-encoding" in self.values
 
 
 class RequestParser:
