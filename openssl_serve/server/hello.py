@@ -7,6 +7,9 @@ groups it says nothing in time, so they are read here.
 import contextlib
 import ssl
 import struct
+import sys
+import threading
+from collections.abc import Iterator
 
 GROUPS = frozenset({
     0x001D, 0x0017, 0x0018,  # X25519, P-256 (secp256r1), P-384 (secp384r1)
@@ -75,6 +78,31 @@ def asked_name(hello: bytes) -> str | None:
     with contextlib.suppress(ssl.SSLError):
         context.wrap_bio(incoming, ssl.MemoryBIO(), server_side=True).do_handshake()
     return names[0] if names else None
+
+
+@contextlib.contextmanager
+def names_read_or_not() -> Iterator[None]:
+    """Within this, a client that asks for a name which is not ASCII brings no traceback.
+
+    Of each, Python's ssl would print one: it reads the name before it calls anybody, and nobody can
+    catch what it raises then but sys.unraisablehook, the whole process's. So only for the main
+    thread: a server in another is a guest. The alert is its own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    shown = sys.unraisablehook
+
+    def show(what: "sys.UnraisableHookArgs") -> None:
+        is_name = what.exc_type is UnicodeDecodeError and isinstance(what.object, bytes)
+        if not is_name:
+            shown(what)
+
+    sys.unraisablehook = show
+    try:
+        yield
+    finally:
+        sys.unraisablehook = shown
 
 
 def offered_groups(hello: bytes) -> tuple[int, ...] | None:

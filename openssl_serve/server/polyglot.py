@@ -19,6 +19,7 @@ from openssl_serve.server.arrival import Arrival
 from openssl_serve.server.contexts import ContextProvider
 from openssl_serve.server.faults import answer_full
 from openssl_serve.server.handling import Handlers
+from openssl_serve.server.hello import names_read_or_not
 from openssl_serve.server.limits import Limits
 from openssl_serve.server.listeners import UnixListener, address_of
 from openssl_serve.server.ports import raise_open_files
@@ -95,19 +96,23 @@ class PolyglotServer(Service, socketserver.TCPServer):
         """
         self._ended.clear()
         self._accept_more(wanted=not self.draining)
-        next_look = self.clock() + poll_interval
         try:
-            while not (self.draining and (not self.connections or self.now >= self._cut_at)):
-                self.turn(min(next_look, self._cut_at))
-                if self.now >= next_look:
-                    next_look = self.now + poll_interval
-                    self._look_at_deadlines()
-                self.log.flush()
+            with names_read_or_not():
+                self._take_turns(poll_interval)
         finally:
             for connection in list(self.connections.values()):
                 connection.close()
             self.log.flush()
             self._ended.set()
+
+    def _take_turns(self, poll_interval: float) -> None:
+        next_look = self.clock() + poll_interval
+        while not (self.draining and (not self.connections or self.now >= self._cut_at)):
+            self.turn(min(next_look, self._cut_at))
+            if self.now >= next_look:
+                next_look = self.now + poll_interval
+                self._look_at_deadlines()
+            self.log.flush()
 
     def _look_at_deadlines(self) -> None:
         self.end_overdue()

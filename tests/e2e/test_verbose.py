@@ -1,6 +1,9 @@
 """`-v`: what somebody gets told who wants to know why."""
 
+import contextlib
 import re
+import socket
+import ssl
 import sys
 
 from e2e.clients import curl, trusting
@@ -42,6 +45,26 @@ def test_connections(command: Command) -> None:
         curl(f"https://my.dev.local:{port}/hello.txt", *trusting(command.cert, port))
         assert running.stderr
         running.stderr.wait_for(r"^\S+ 127\.0\.0\.1 TLSv1\.\d \S+, .*ALPN.*, SNI my\.dev\.local$")
+
+
+def test_a_name_that_cannot_be_read(command: Command) -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="aaa.test")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    hello = outgoing.read().replace(b"aaa.test", b"a\xffa.test")
+
+    with command.start("-v", *HOST) as running:
+        with socket.create_connection(("127.0.0.1", running.port), 10) as sock:
+            sock.sendall(hello)
+            # There is one certificate for all names.
+            assert sock.recv(100)[:1] == b"\x16"
+        assert running.stderr
+        running.stderr.wait_for(r"^\S+ 127\.0\.0\.1 ended in the TLS handshake: ")
+        text = running.stderr.text
+        assert running.end() == 0
+    assert "Exception ignored" not in text
+    assert "Traceback" not in text
 
 
 def test_what_run_makes_of_a_command(command: Command) -> None:

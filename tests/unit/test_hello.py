@@ -1,6 +1,9 @@
 """What a client asks for in its first record."""
 
 import ssl
+import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from openssl_serve.server.hello import (
     NO_COMMON_GROUP,
     RECORD_HEADER,
     asked_name,
+    names_read_or_not,
     offered_groups,
     record_length,
 )
@@ -33,6 +37,18 @@ def hello(name, *, group=None, version=ssl.TLSVersion.MAXIMUM_SUPPORTED):
 @pytest.mark.parametrize("name", ["a.test", "x.y.localhost", None])
 def test_the_name_is_read(name):
     assert asked_name(hello(name)) == name
+
+
+def test_a_name_that_cannot_be_read_ends_the_handshake_without_a_traceback(monkeypatch):
+    shown: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    record = hello("aaa.test").replace(b"aaa.test", b"a\xffa.test")
+
+    with names_read_or_not():
+        assert asked_name(record) is None
+        assert not shown
+        sys.unraisablehook(SimpleNamespace(exc_type=OSError, object=b""))
+    assert [each.exc_type for each in shown] == [OSError]
 
 
 def test_the_length_of_a_record_is_in_its_header():
