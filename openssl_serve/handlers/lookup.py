@@ -60,18 +60,17 @@ class Lookup:
         if opened is not None:
             return Found(opened)
         is_folder = self._folder.is_folder(path)
-        # A clean URL: without a redirect, which costs a round trip and, in others, the query.
-        page = self._open(path + b".html")
-        if page is None:
-            if is_folder:
-                return self._app_or_folder(path, request) or _to_folder(names, target)
-            raise not_found()
-        # Generators of sites write blog.html beside blog/, which holds the pages below.
-        if is_folder and (index := self._open_index(path)) is not None:
-            os.close(page.fd)
-            os.close(index.opened.fd)
+        if is_folder and self._has_index(path):
             return _to_folder(names, target)
-        return Found(page, is_second_choice=True, folder=path if is_folder else None)
+        # A clean URL: without a redirect, which costs a round trip and, in others, the query.
+        # Beside a folder too: generators of sites write blog.html and blog/, with the pages below.
+        page = self._open(path + b".html")
+        if page is not None:
+            return Found(page, is_second_choice=True, folder=path if is_folder else None)
+        if is_folder:
+            # A folder of images may well have the name of a page of the app.
+            return self._app(request) or _to_folder(names, target)
+        raise not_found()
 
     def instead(self, request: Request) -> Found | Response | None:
         """Return what stands for what is not there: the app's one page, or 404.html, or nothing."""
@@ -106,20 +105,17 @@ class Lookup:
             return index
         app = self._app(request)
         if app is not None:
-            # A folder of images may well have the name of a page of the app.
+            # As above: a folder without an index is no page.
             return app
         if not self._options.listing:
             raise not_found()
         return Listed(names)
 
-    def _app_or_folder(self, path: bytes, request: Request) -> Found | None:
-        """Return the app's one page, unless the folder *path* has an index and so is a page."""
-        app = self._app(request)
-        if app is not None and (index := self._open_index(path)) is not None:
-            os.close(app.opened.fd)
-            os.close(index.opened.fd)
-            return None
-        return app
+    def _has_index(self, path: bytes) -> bool:
+        found = self._open_index(path)
+        if found is not None:
+            os.close(found.opened.fd)
+        return found is not None
 
     def _open_index(self, path: bytes) -> Found | None:
         """Open the first index file of the folder *path*."""
