@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openssl_serve.addresses import Address, parse_port
 from openssl_serve.certs.certificate import Certificate
 from openssl_serve.certs.profile import DEFAULT_DAYS, CertificateProfile, KeyType
 from openssl_serve.certs.store import Kept, Store
@@ -21,7 +22,7 @@ from openssl_serve.handlers.decorations import Decorations
 from openssl_serve.handlers.folder import FolderOptions
 from openssl_serve.handlers.redirect import RedirectToHttps, RefusePlain
 from openssl_serve.handlers.site import Site
-from openssl_serve.hosts import Address, Host, hosts_among, parse_port
+from openssl_serve.hosts import Host, hosts_among
 from openssl_serve.live_contexts import Loadable, OnDemandContexts, choices, following
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.paths import data_folder

@@ -2,7 +2,7 @@
 
 Text in, values out; nothing here resolves a name. A parsed `Host` can be written into an
 openssl configuration, a file name or a Location field without further escaping: that is what
-parsing is for. Over 300 lines, for every usual mistake has an answer of its own.
+parsing is for.
 """
 
 import contextlib
@@ -11,10 +11,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from openssl_serve.errors import InvalidHostError, UsageError
+from openssl_serve.errors import InvalidHostError
 
 MAX_NAME_LENGTH = 253
 """Characters of a name in text form: 255 octets on the wire (RFC 1035 section 2.3.4)."""
@@ -108,7 +107,7 @@ def parse_host(text: str, *, any_wildcard: bool = False) -> Host:
     >>> parse_host("Faß.de").value, parse_host("[0000::1]").value
     ('xn--fa-hia.de', '::1')
     """
-    address = _parse_address(text)
+    address = parse_ip(text)
     if address is not None:
         return Host(address, HostKind.IP)
     shown = shorten(text)
@@ -159,7 +158,7 @@ def parse_subtree(text: str) -> Subtree:
     ('10.0.0.0/8', 'dev.test', '::1')
     """
     address, slash, length = text.rpartition("/")
-    if slash and length.isdecimal() and _parse_address(address) is not None:
+    if slash and length.isdecimal() and parse_ip(address) is not None:
         try:
             return ipaddress.ip_network(text)
         except ValueError as error:
@@ -167,13 +166,12 @@ def parse_subtree(text: str) -> Subtree:
     return parse_host(text)
 
 
-def shorten(text: str, most: int = 60) -> str:
-    """*text* for a message: control characters escaped, the middle of a long one left out."""
-    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return safe if len(safe) <= most else f"{safe[: most // 2]}…{safe[-most // 2 + 1 :]}"
+def parse_ip(text: str) -> str | None:
+    """The IP address that *text* is, compressed (brackets allowed, a zone dropped); None if none.
 
-
-def _parse_address(text: str) -> str | None:
+    >>> parse_ip("[0::1%eth0]"), parse_ip("localhost")
+    ('::1', None)
+    """
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if ":" in bare:
         # A zone names an interface of one machine (RFC 4007); a certificate cannot hold it.
@@ -182,6 +180,12 @@ def _parse_address(text: str) -> str | None:
         return ipaddress.ip_address(bare).compressed if "%" not in bare else None
     except ValueError:
         return None
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """*text* for a message: control characters escaped, the middle of a long one left out."""
+    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return safe if len(safe) <= most else f"{safe[: most // 2]}…{safe[-most // 2 + 1 :]}"
 
 
 def _refuse_what_is_no_host(text: str, shown: str) -> None:
@@ -256,61 +260,3 @@ def _check_label(label: str, number: int, shown: str) -> None:
             "that no host has, or begins or ends with a hyphen",
             HINT,
         )
-
-
-class Address(NamedTuple):
-    """Where to listen or connect: a host as typed (not resolved) and a TCP port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def parse_address(text: str, option: str = "--bind-addr") -> Address:
-    """Read `HOST:PORT`; an IPv6 address stands in brackets.
-
-    Raises UsageError for all that is not exactly that, naming *option*.
-
-    >>> parse_address("[::1]:8080")
-    Address(host='::1', port=8080)
-    """
-    shown = shorten(text)
-    host, colon, port = text.rpartition(":")
-    if "/" in text:
-        raise UsageError(
-            f'{option} "{shown}" is a URL or a path, HOST:PORT is wanted',
-            f"{option} localhost:8080",
-        )
-    bare = shown.removeprefix("[").removesuffix("]")
-    # "::1" has no port, though "::1:80" is an address as well.
-    if not colon or (_parse_address(text) and not _parse_address(host)):
-        hint = f"{option} {Address(bare or '127.0.0.1', 8080)}"
-        if text.isdecimal() and option == "--bind-addr":
-            hint = f"for the port alone: --port {text}"
-        raise UsageError(f'{option} "{shown}" has no port, HOST:PORT is wanted', hint)
-    if not host:
-        everybody = f"; the whole network: 0.0.0.0:{port}" if option == "--bind-addr" else ""
-        raise UsageError(
-            f'{option} "{shown}" names no host', f"this machine only: 127.0.0.1:{port}{everybody}"
-        )
-    if ":" in host and not (host.startswith("[") and host.endswith("]")):
-        raise UsageError(
-            f'{option} "{shown}" has an IPv6 address without brackets', f"[{host}]:{port}"
-        )
-    try:
-        value = parse_host(host).value
-    except InvalidHostError as error:
-        raise UsageError(f"{option}: {error}", *error.hints) from error
-    return Address(value, parse_port(port, option))
-
-
-def parse_port(text: str, option: str = "--port") -> int:
-    """Read a TCP port, 0 for any free one. Raises UsageError."""
-    # isdecimal: int() would also take "+8", " 8", "8_0" and Arabic digits pass isdigit().
-    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535):
-        raise UsageError(
-            f'{option}: "{shorten(text)}" is not a port', "a port is a number from 0 (any) to 65535"
-        )
-    return int(text)

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from openssl_serve.addresses import Address
 from openssl_serve.api import ServerOptions, ensure_certificate, make_server
 from openssl_serve.certs.certificate import Certificate
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import Address, Host, parse_host
+from openssl_serve.hosts import Host, parse_host
 from openssl_serve.server.polyglot import PolyglotServer
 from openssl_serve.targets import Target, parse_target
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote_to_bytes
 
+from openssl_serve.addresses import Address
 from openssl_serve.errors import InvalidHostError, UsageError
 from openssl_serve.handlers.authorities import Authorities
 from openssl_serve.handlers.folder import Folder, FolderOptions
 from openssl_serve.handlers.site import Content, FolderContent, HandlerContent
-from openssl_serve.hosts import Address, Host, parse_host, shorten
+from openssl_serve.hosts import Host, parse_host, shorten
 from openssl_serve.server.listeners import address_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "openssl_serve"
 
 FLOORS = [
-    ["errors", "hosts", "choices", "sniff", "http1", "websocket", "pages"],
+    ["errors", "hosts", "addresses", "choices", "sniff", "http1", "websocket", "pages"],
     ["paths", "openssl", "tools", "tls"],
     ["certs", "trust"],
     ["server"],
@@ -20,7 +20,8 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 
 # Within a floor, who may know whom: everything else on a floor is a stranger to its neighbours.
 NEIGHBOURS = {
-    ("hosts", "errors"), ("choices", "errors"), ("choices", "hosts"),
+    ("hosts", "errors"), ("addresses", "errors"), ("addresses", "hosts"),
+    ("choices", "errors"), ("choices", "hosts"),
     ("http1", "errors"), ("http1", "hosts"),
     ("pages", "errors"), ("pages", "http1"),
     ("websocket", "errors"), ("websocket", "hosts"), ("websocket", "http1"),

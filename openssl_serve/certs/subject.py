@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from openssl_serve.addresses import Address, parse_address
 from openssl_serve.certs.facts import CertificateFacts, facts_of, read_chain_file, read_facts_file
 from openssl_serve.certs.store import Kept, Store
 from openssl_serve.errors import CertificateError, UsageError, reason_of
-from openssl_serve.hosts import Address, Host, parse_address, parse_host, shorten
+from openssl_serve.hosts import Host, parse_host, shorten
 from openssl_serve.paths import expand
 
 CONNECT_TIMEOUT_S = 10

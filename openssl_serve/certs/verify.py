@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from openssl_serve.addresses import Address
 from openssl_serve.certs import pem
 from openssl_serve.certs.clients import weakness
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.keys import check_pair
 from openssl_serve.certs.subject import CONNECT_TIMEOUT_S, Subject, handshake
 from openssl_serve.errors import CertificateError, reason_of
-from openssl_serve.hosts import Address
 from openssl_serve.openssl.binary import Openssl, Output
 
 ROOT = Path("/")

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from openssl_serve.addresses import Address
 from openssl_serve.child.command import Command
 from openssl_serve.child.search import Search
 from openssl_serve.child.supervisor import Supervisor
 from openssl_serve.child.terminal import Terminal
-from openssl_serve.hosts import Address
 from openssl_serve.server.listeners import tell_service_manager
 from openssl_serve.server.polyglot import PolyglotServer
 

@@ -6,7 +6,8 @@ Those about trust are certs/bundle.py's.
 
 from collections.abc import Iterable, Mapping
 
-from openssl_serve.hosts import Address, Host, hosts_among
+from openssl_serve.addresses import Address
+from openssl_serve.hosts import Host, hosts_among
 
 URL_VARIABLE = "OPENSSL_SERVE_URL"
 """Where browsers find the command's server."""

@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from openssl_serve.addresses import Address
 from openssl_serve.child.sockets import listening
-from openssl_serve.hosts import Address
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 """Between looks, each twice as long as the one before: a start takes a tenth of a second or ten."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from openssl_serve import tools
+from openssl_serve.addresses import Address
 from openssl_serve.child.processes import family
-from openssl_serve.hosts import Address
 from openssl_serve.server.ports import listening_sockets, sockets_of
 
 LSOF = ("lsof", "-nP", "-iTCP", "-sTCP:LISTEN", "-Fgtn")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
-from openssl_serve.hosts import Address
+from openssl_serve.addresses import Address
 
 
 class Flag(NamedTuple):

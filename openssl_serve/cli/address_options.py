@@ -2,8 +2,9 @@
 
 import typer
 
+from openssl_serve.addresses import Address, parse_address, parse_port
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import Address, parse_address, parse_host, parse_port, shorten
+from openssl_serve.hosts import parse_host, shorten
 
 SOURCES = ("DEFAULT", "DEFAULT_MAP", "ENVIRONMENT", "COMMANDLINE")
 """Who can set an option, the last word last; DEFAULT_MAP is a configuration file."""

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from openssl_serve.addresses import Address
 from openssl_serve.api import Certificate
 from openssl_serve.certs.store import Kept
 from openssl_serve.cli import render
 from openssl_serve.cli.layout import hanging
-from openssl_serve.hosts import Address, Host, hosts_among, shorten
+from openssl_serve.hosts import Host, hosts_among, shorten
 from openssl_serve.server.access_log import MAX_LINE
 from openssl_serve.server.lan import mdns_name
 from openssl_serve.server.polyglot import PolyglotServer

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from openssl_serve.addresses import parse_address
 from openssl_serve.choices import choice
 from openssl_serve.cli import inspection, render
 from openssl_serve.cli.files import check_out, read_secret, write_new
 from openssl_serve.errors import UsageError
-from openssl_serve.hosts import parse_address, parse_host
+from openssl_serve.hosts import parse_host
 
 PASSWORD_VARIABLE = "OPENSSL_SERVE_EXPORT_PASSWORD"  # noqa: S105 - a name, not a password
 

@@ -7,11 +7,12 @@ from contextlib import suppress
 from itertools import zip_longest
 from typing import NamedTuple
 
+from openssl_serve.addresses import Address
 from openssl_serve.anchors import offer_for
 from openssl_serve.cli import render
 from openssl_serve.errors import CertificateError
 from openssl_serve.handlers.anchor_offer import PREFIX, Offer
-from openssl_serve.hosts import Address, Host, parse_host, shorten
+from openssl_serve.hosts import Host, parse_host, shorten
 from openssl_serve.live_contexts import Loadable
 from openssl_serve.server.lan import lan_hosts
 

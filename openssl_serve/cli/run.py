@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from openssl_serve.addresses import Address, parse_port
 from openssl_serve.cli.env import trust_variables
 from openssl_serve.cli.options import option
 from openssl_serve.cli.serve import serve
 from openssl_serve.errors import ListenError
-from openssl_serve.hosts import Address, parse_host, parse_port, shorten
+from openssl_serve.hosts import parse_host, shorten
 
 if TYPE_CHECKING:
     from openssl_serve.certs.certificate import Certificate

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from openssl_serve.addresses import Address
 from openssl_serve.clients.exhibit import HOST
 from openssl_serve.errors import CertificateError, reason_of
-from openssl_serve.hosts import Address
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import AccessLog, LogFormat

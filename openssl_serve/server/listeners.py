@@ -7,8 +7,8 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from openssl_serve.addresses import Address
 from openssl_serve.errors import ListenError, reason_of
-from openssl_serve.hosts import Address
 from openssl_serve.server.ports import listen_error
 
 BACKLOG = 1024

@@ -8,8 +8,8 @@ import resource
 import sys
 from pathlib import Path
 
+from openssl_serve.addresses import Address
 from openssl_serve.errors import ListenError, reason_of
-from openssl_serve.hosts import Address
 
 _LISTEN = "0A"
 """TCP_LISTEN in the kernel's tables (include/net/tcp_states.h)."""

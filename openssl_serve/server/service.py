@@ -4,7 +4,7 @@ import socket
 import time
 from pathlib import Path
 
-from openssl_serve.hosts import Address
+from openssl_serve.addresses import Address
 from openssl_serve.http1.fields import http_date
 from openssl_serve.server.access_log import AccessLog
 from openssl_serve.server.contexts import ContextProvider

@@ -7,7 +7,7 @@ from certificates import DAY, KEY, NAMES, NOW, ours, write
 from stubs import libressl, saying, stub
 from trust_fixtures import debian
 
-from openssl_serve.hosts import Address
+from openssl_serve.addresses import Address
 from openssl_serve.trust import browsers, machine
 from openssl_serve.trust.stores import find_program
 from openssl_serve.trust.system import SystemStore

@@ -6,9 +6,10 @@ import ssl
 import pytest
 
 from openssl_serve import api, running_server
+from openssl_serve.addresses import Address
 from openssl_serve.certs.profile import CertificateProfile, Shape
 from openssl_serve.certs.store import Store
-from openssl_serve.hosts import Address, parse_host
+from openssl_serve.hosts import parse_host
 from openssl_serve.openssl.binary import Openssl
 from openssl_serve.server.transport import Transport
 

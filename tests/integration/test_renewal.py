@@ -10,10 +10,10 @@ import warnings
 import pytest
 
 from openssl_serve import api, running_server, tools
+from openssl_serve.addresses import Address
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.profile import CertificateProfile
 from openssl_serve.certs.store import Store
-from openssl_serve.hosts import Address
 
 DEADLINE_S = 20
 

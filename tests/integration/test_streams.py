@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from openssl_serve.hosts import Address
+from openssl_serve.addresses import Address
 from openssl_serve.http1.bodies import StreamBody
 from openssl_serve.http1.response import Response
 from openssl_serve.server.access_log import AccessLog

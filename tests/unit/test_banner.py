@@ -2,8 +2,9 @@
 
 import pytest
 
+from openssl_serve.addresses import Address
 from openssl_serve.cli.banner import how_to_lead
-from openssl_serve.hosts import Address, parse_host
+from openssl_serve.hosts import parse_host
 
 FOUND = "is found by Chrome, Firefox and curl; for all others put the line"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from openssl_serve.addresses import Address
 from openssl_serve.child.environment import listening_variables, public_variables, without_ours
-from openssl_serve.hosts import Address
 
 ADDRESS = Address("127.0.0.1", 4567)
 

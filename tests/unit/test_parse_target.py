@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from openssl_serve.addresses import Address
 from openssl_serve.errors import UsageError
 from openssl_serve.handlers.authorities import Authorities
 from openssl_serve.handlers.proxy.upstream import Upstream, parse_upstream
-from openssl_serve.hosts import Address, parse_host
+from openssl_serve.hosts import parse_host
 from openssl_serve.server.listeners import open_tcp
 from openssl_serve.targets import (
     ContentOptions,

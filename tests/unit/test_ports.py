@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from openssl_serve.hosts import Address
+from openssl_serve.addresses import Address
 from openssl_serve.server.ports import find_holder, listen_error, raise_open_files
 
 

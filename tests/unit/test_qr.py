@@ -9,8 +9,9 @@ from certificates import CA_FALSE, KEY, SERVER, make, ours, write
 from codes import code_lines, decode
 from terminals import terminal
 
+from openssl_serve.addresses import Address
 from openssl_serve.cli import qr
-from openssl_serve.hosts import Address, parse_host
+from openssl_serve.hosts import parse_host
 
 URL = "http://192.168.178.100:65535/.well-known/openssl-serve/"
 LAN = ("192.168.1.7", "fd00::7", "annas-laptop.local")

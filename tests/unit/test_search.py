@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
+from openssl_serve.addresses import Address
 from openssl_serve.child import search
 from openssl_serve.child.search import SETTLE_S, Search
-from openssl_serve.hosts import Address
 
 GIVEN = Address("127.0.0.1", 4567)
 OTHER = Address("127.0.0.1", 5173)

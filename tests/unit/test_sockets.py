@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from openssl_serve.addresses import Address
 from openssl_serve.child import sockets
 from openssl_serve.child.sockets import (
     LSOF,
@@ -16,7 +17,6 @@ from openssl_serve.child.sockets import (
     listening,
     read_lsof,
 )
-from openssl_serve.hosts import Address
 from openssl_serve.server.ports import listening_sockets, sockets_of
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc")

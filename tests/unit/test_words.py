@@ -2,8 +2,8 @@
 
 import pytest
 
+from openssl_serve.addresses import Address
 from openssl_serve.child.words import FRAMEWORKS, completed
-from openssl_serve.hosts import Address
 
 ADDRESS = Address("127.0.0.1", 4567)
 VITE = ["--port", "4567", "--strictPort", "--host", "127.0.0.1"]
