@@ -11,6 +11,7 @@ from openssl_serve.handlers.credentials import Credentials
 from openssl_serve.handlers.live_page import CHANGES
 from openssl_serve.http1.request import Request
 from openssl_serve.http1.response import Response
+from openssl_serve.http1.targets import origin_form
 from openssl_serve.server.handling import Answer, Handler
 
 _TICKET = (
@@ -38,7 +39,7 @@ class BasicAuth:
     def __call__(self, request: Request) -> Answer:
         """Answer *request*; raises HttpError 401."""
         is_known = self._is_known(request.get(b"authorization") or b"")
-        if request.target.endswith(CHANGES):
+        if _is_for_changes(request.target):
             if is_known and not request.upgrade and request.method == b"GET":
                 return Response(200, _TICKET, self._ticket)
             is_known = is_known or self._has_ticket(request)
@@ -66,6 +67,11 @@ class BasicAuth:
         same_user = hmac.compare_digest(_digest(user), self._user)
         same_password = hmac.compare_digest(_digest(password), self._password)
         return bool(colon) & same_user & same_password
+
+
+def _is_for_changes(target: bytes) -> bool:
+    # Its path, wherever the folder stands: in a query, or behind a #, it would open all else.
+    return CHANGES in target and origin_form(target).partition(b"?")[0].endswith(CHANGES)
 
 
 def _digest(text: str) -> bytes:

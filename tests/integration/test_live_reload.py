@@ -264,7 +264,10 @@ def test_a_ticket_is_for_a_websocket_of_its_server_alone(serve):
     upgrade = (b"Connection: Upgrade", b"Upgrade: websocket")
     for target in ("/a.txt", "/.openssl-serve/reload.js", CHANGES):
         assert running.get(target, shown).status == 401
-    assert running.get("/a.txt", shown, *upgrade).status == 401
+    for mark in ("", "?", "#", "?x="):
+        target = "/a.txt" + (mark and mark + CHANGES)
+        assert running.get(target, shown, *upgrade).status == 401
+        assert ticket not in running.get(target, known).text
     # Of another origin: as without a password.
     with running.tls() as client, pytest.raises(InvalidStatus) as caught:
         Page(client, protocol=ticket, origin="https://evil.example")
