@@ -186,3 +186,23 @@ def test_what_stdout_cannot_say_is_no_traceback(tmp_path, encoding, words, print
     assert printed in finished.stdout
     if "--json" in words:
         assert json.loads(finished.stdout)["schema"] == 1
+
+
+@pytest.mark.parametrize("fd", [0, 1, 2])
+def test_a_stream_that_was_closed_is_there_all_the_same(fd):
+    code = (
+        "import sys, openssl_serve.__main__ as main\n"
+        "main.open_standard_streams()\n"
+        "sys.stdin.isatty(), sys.stdout.write('out'), sys.stderr.write('err')\n"
+        "main.leave(5)"
+    )
+    shell = 'exec "$0" -c "$1" ' + ("<" if fd == 0 else f"{fd}>") + "&-"
+
+    finished = subprocess.run(
+        ["/bin/sh", "-c", shell, sys.executable, code],
+        capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+
+    assert finished.returncode == 5
+    assert finished.stdout == ("" if fd == 1 else "out")
+    assert finished.stderr == ("" if fd == 2 else "err")
