@@ -6,6 +6,7 @@ are not plain hexadecimal. What it leaves to its callers is refused here: versio
 codings, targets that no server can answer, sizes.
 """
 
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -19,9 +20,8 @@ MAX_TARGET_LENGTH = 8192
 """Bytes; RFC 9112 section 3 asks for at least 8000."""
 
 MAX_HEAD_LENGTH = 32_768
-"""Bytes of request line and fields beyond the first read, as nginx (4 times 8 KiB) has it; and of
-what is neither head nor content: the extensions of a chunk, trailers. httptools collects a field
-by adding to it, so that one without an end takes not only memory, but time by its square."""
+"""Bytes of a head, as nginx (4 times 8 KiB) has it; and of trailers, or the extensions of a chunk.
+httptools collects a field by adding to it: one without an end takes time by its square, too."""
 
 MAX_FIELDS = 100
 """As Apache, which has the smallest count of the common servers; a browser sends about 20."""
@@ -143,19 +143,24 @@ class RequestParser:
             if self._declined:
                 self._feed_content(rest)
                 return
-            self._llhttp = None
-            self.rest = rest
+            self._llhttp, self.rest = None, rest
         except HttpParserError as error:
-            self._llhttp = None
             self._end_malformed(HttpError(400, f"malformed request: {error}"))
+        if self.in_head or self._open > MAX_HEAD_LENGTH:
+            self._look_at_size()
+
+    def _look_at_size(self) -> None:
+        """Refuse what has become too long, though its end has not come."""
         if self.in_head and self.refusal is None:
             if len(self._target) > MAX_TARGET_LENGTH:
                 self._refuse(HttpError(414, "the target is too long"))
             elif self._open > MAX_HEAD_LENGTH or len(self._fields) > MAX_FIELDS:
                 self._refuse(HttpError(431, "the fields are too large"))
-        elif self._open > MAX_HEAD_LENGTH and self._request is not None:
-            self._llhttp = None
+        elif self._request is not None:
             self._end_malformed(HttpError(431, "the fields are too large"))
+        else:
+            # Empty lines between requests cost nothing.
+            self._open = 0
 
     def _feed_content(self, data: bytes) -> None:
         """Take the content, from *data* on, of a request whose upgrade is declined.
@@ -166,14 +171,15 @@ class RequestParser:
         values = self._request.values
         framing = ((n, values.get(n)) for n in (b"content-length", b"transfer-encoding"))
         lines = b"".join(b"%b: %b\r\n" % (name, value) for name, value in framing if value)
-        self._llhttp = HttpRequestParser(_Content(self))
+        called = SimpleNamespace(on_body=self.on_body, on_message_complete=self.on_message_complete)
+        self._llhttp = HttpRequestParser(called)
         self._llhttp.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % lines)
-        self._declined = False
-        self._open = 0
+        self._declined, self._open = False, 0
         self.feed(data)
 
     def _end_malformed(self, error: HttpError) -> None:
         """End a stream that is no longer HTTP, with *error* if there is a request to answer."""
+        self._llhttp = None
         request = self._request
         if request is not None and request in self.ready:
             # Its body is malformed, and it has not been answered yet.
@@ -209,7 +215,6 @@ class RequestParser:
         self._fields = []
         self.begun += 1
         self.in_head = True
-        self._open = 0
 
     def on_url(self, part: bytes) -> None:
         self._target += part
@@ -222,6 +227,8 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         self.in_head = False
+        # Without what came in one read with the end of another request: half of it at the most.
+        may_be_long = self._open > MAX_HEAD_LENGTH // 2
         self._open = self.discarded = 0
         llhttp = self._llhttp
         if llhttp is None or self.refusal is not None:
@@ -229,6 +236,8 @@ class RequestParser:
         version = llhttp.get_http_version()
         request = Request(llhttp.get_method(), self._target, self._fields, self._peer, version)
         self.refusal = fault(request)
+        if may_be_long and self.refusal is None and _length(request) > MAX_HEAD_LENGTH:
+            self.refusal = HttpError(431, "the fields are too large")
         if self.refusal is None:
             request.keep_alive = llhttp.should_keep_alive()
             request.upgrade = llhttp.should_upgrade()
@@ -255,18 +264,8 @@ class RequestParser:
             self._request.complete = True
             self._is_over = not self._request.keep_alive
             # An idle connection keeps nothing of its last request.
-            self._request = None
+            self._request, self._open = None, 0
             self._target, self._fields = b"", _NO_FIELDS
-
-
-class _Content:
-    """Whom llhttp calls of a content whose head has been read before."""
-
-    __slots__ = ("on_body", "on_message_complete")
-
-    def __init__(self, parser: RequestParser) -> None:
-        self.on_body = parser.on_body
-        self.on_message_complete = parser.on_message_complete
 
 
 def fault(request: Request) -> HttpError | None:
@@ -290,11 +289,12 @@ def fault(request: Request) -> HttpError | None:
     if b"host" not in values:
         # RFC 9112 section 3.2: a 1.1 request without Host, or with two, gets 400.
         return HttpError(400, "no Host") if version == "1.1" else None
-    return _twice(request) if len(values) < len(request.fields) else None
-
-
-def _twice(request: Request) -> HttpError | None:
-    """What is wrong with a request that has some field more than once, or None."""
-    if sum(name.lower() == b"host" for name, _ in request.fields) > 1:
+    is_twice = len(values) < len(request.fields)
+    if is_twice and sum(name.lower() == b"host" for name, _ in request.fields) > 1:
         return HttpError(400, "more than one Host")
     return None
+
+
+def _length(request: Request) -> int:
+    first = b"%b %b HTTP/1.1\r\n" % (request.method, request.target)
+    return len(first) + sum(len(name) + len(value) + 4 for name, value in request.fields) + 2

@@ -171,6 +171,37 @@ def test_fields_may_be_many_and_not_more():
     assert refusal(asking(MAX_FIELDS + 2)[:-2]) == 431
 
 
+READ = 16_384
+
+
+@pytest.mark.parametrize("size", [1, 1000, READ - 1, READ])
+@pytest.mark.parametrize("before", [b"", GET + b"\r\n", CHUNKED + b"0\r\n\r\n"])
+def test_a_head_may_be_long_and_not_longer_however_it_is_cut(size, before):
+    def asking(length):
+        return GET + b"X: " + b"x" * (length - len(GET + b"X: \r\n\r\n")) + b"\r\n\r\n"
+
+    assert refusal(before + asking(MAX_HEAD_LENGTH), size) is None
+    assert refusal(before + asking(MAX_HEAD_LENGTH + 1), size) == 431
+
+
+def test_content_in_the_last_read_of_a_head_is_none_of_it():
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16000\r\nX: " + b"x" * 30_000
+    parser = parse(head + b"\r\n\r\n" + b"c" * 16_000, READ)
+
+    assert parser.refusal is None
+    assert parser.is_idle
+
+
+def test_empty_lines_between_requests_are_no_part_of_a_head():
+    parser = parse(GET + b"\r\n")
+    for _ in range(10):
+        parser.feed(b"\r\n" * 8000)
+    parser.feed(GET + b"\r\n")
+
+    assert len(parser.ready) == 2
+    assert parser.refusal is None
+
+
 @pytest.mark.parametrize("endless", [b"A: " + b"b" * 100_000, b"A" * 100_000])
 @pytest.mark.parametrize("size", [1000, 16384])
 def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(endless, size):
@@ -207,7 +238,7 @@ def test_nor_is_what_goes_with_content_without_an_end(begun, size, unwanted):
 
 
 def test_a_long_head_is_not_held_against_what_follows_it():
-    head = GET.replace(b"GET", b"POST") + b"Content-Length: 3\r\nA: " + b"b" * 45_000
+    head = GET.replace(b"GET", b"POST") + b"Content-Length: 3\r\nA: " + b"b" * 32_000
     parser = parse(head, 16384)
     parser.feed(b"\r\n\r\n")
     assert parser.refusal is None
