@@ -60,6 +60,22 @@ def ends(proxied, upstream):
         yield made
 
 
+def test_none_begins_while_the_server_ends(proxied, upstream):
+    running = proxied()
+    with running.plain() as client:
+        client.send(UPGRADE)
+        link = upstream.accept()
+        link.head()
+        running.in_loop(lambda: running.server.drain(60))
+        link.send(AGREED)
+        answer = client.answer()
+        assert (answer.status, answer.get(b"connection")) == (503, b"close")
+        assert client.is_ended()
+    running.thread.join(TIMEOUT_S)
+    assert not running.thread.is_alive()
+    assert link.is_ended
+
+
 both_ways = pytest.mark.parametrize("secure", [False, True])
 
 

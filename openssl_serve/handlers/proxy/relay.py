@@ -165,6 +165,11 @@ class Relay:
         if not self._upgrades or parser.rest is None or self._link.backlog:
             self._link.fail("changed the protocol, which nobody asked for")
             return
+        if exchange.server.draining:
+            # What was open has been closed, and nobody would close this one before the cut.
+            self._client_gone()
+            exchange.fail(HttpError(503, "the server is about to end"))
+            return
         named = next((v for n, v in head.fields if n.lower() == b"upgrade"), b"")
         lines = self._rewriting.response_head(
             exchange.request, head, b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % named
