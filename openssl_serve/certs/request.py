@@ -55,7 +55,11 @@ class Signed:
 
 def read_request_file(path: Path) -> Request:
     """Read the first request in the file at *path*. Raises CertificateError."""
-    data = read_file(path)
+    return request_in(read_file(path), path)
+
+
+def request_in(data: bytes, path: Path) -> Request:
+    """Read the first request in *data*, which came from *path*. Raises CertificateError."""
     if not any(block.label in _LABELS for block in pem.blocks(data)):
         raise wrong_content(path, data, "certificate request", "req")
     try:

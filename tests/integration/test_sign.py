@@ -1,4 +1,5 @@
 import base64
+import io
 import subprocess
 from pathlib import Path
 
@@ -63,6 +64,40 @@ def test_prints_it_without_out(cli, with_ca, csr, tmp_path):
     (tmp_path / "x.crt").write_text(finished.out)
     assert_leaf(tmp_path / "x.crt", with_ca, ["b.test"])
     assert "signed for b.test" in finished.err
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    def give(data):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    return give
+
+
+def test_a_request_from_stdin(cli, with_ca, stdin, tmp_path):
+    stdin(request("b.test"))
+
+    cli.good("sign", "-", "--out", tmp_path / "b.crt")
+
+    assert_leaf(tmp_path / "b.crt", with_ca, ["b.test"])
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "standard input is empty"),
+        (b"\x30\x82\x01\x00", "standard input is in DER form, and PEM is wanted"),
+        (request("b.test", subject="", email="me@b.test"), "something other than hosts"),
+    ],
+)
+def test_no_request_on_stdin(cli, with_ca, stdin, data, reason):
+    stdin(data)
+
+    finished = cli("sign", "-")
+
+    assert finished.code == 4
+    assert reason in finished.errors[0]
+    assert "hint: openssl req -new -key KEY -subj /CN=HOST | openssl-serve sign -" in finished.err
 
 
 def test_never_its_extensions_as_they_stand(cli, with_ca, csr, tmp_path):
