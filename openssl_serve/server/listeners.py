@@ -14,6 +14,8 @@ from openssl_serve.server.ports import listen_error
 BACKLOG = 1024
 """Connections waiting to be accepted: with socketserver's 5 a burst waits a second for its SYN."""
 
+MAX_PORT = 65_535
+
 FIRST_INHERITED = 3
 """SD_LISTEN_FDS_START, sd_listen_fds(3)."""
 
@@ -43,6 +45,11 @@ def open_tcp(address: Address) -> list[socket.socket]:
     With port 0, a name's addresses all get the same free port. `::` takes IPv4 clients too.
     Raises ListenError.
     """
+    if not 0 <= address.port <= MAX_PORT:
+        # The system would take other bits of it, or Python raise what nobody expects of a socket.
+        raise ListenError(
+            f"cannot listen on {address}: {address.port} is no port", "--port 0 takes any free port"
+        )
     # As bytes, for a name in ASCII needs no codec: importing Python's takes a millisecond.
     host = address.host.encode() if address.host.isascii() else address.host
     try:
