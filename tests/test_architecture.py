@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "openssl_serve"
 
 FLOORS = [
     ["errors", "hosts", "addresses", "choices", "sniff", "http1", "websocket", "pages"],
-    ["paths", "openssl", "tools", "tls"],
+    ["paths", "programs", "openssl", "tools", "tls"],
     ["certs", "trust"],
     ["server"],
     ["handlers", "child", "clients"],
@@ -25,7 +25,7 @@ NEIGHBOURS = {
     ("http1", "errors"), ("http1", "hosts"),
     ("pages", "errors"), ("pages", "http1"),
     ("websocket", "errors"), ("websocket", "hosts"), ("websocket", "http1"),
-    ("openssl", "paths"), ("openssl", "tools"), ("trust", "certs"),
+    ("openssl", "paths"), ("openssl", "programs"), ("openssl", "tools"), ("trust", "certs"),
     ("api", "renewal"), ("api", "live_contexts"), ("running", "api"), ("running", "targets"),
     ("api", "anchors"), ("api", "targets"),
     ("anchors", "live_contexts"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from openssl_serve import tools
 from openssl_serve.child.environment import without_ours
 from openssl_serve.errors import reason_of
-from openssl_serve.openssl.search import candidates
+from openssl_serve.programs import candidates
 
 PATIENCE_S = 3.0
 """For the program that opens it to fail: it has the browser take the URL over, or is the browser

@@ -92,7 +92,7 @@ def _openssl(patient: Patient) -> Iterator[Finding]:
 def _others(patient: Patient) -> Iterator[Finding]:
     """Other programs of the same name: which one is used is then no accident."""
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
-    from openssl_serve.openssl.search import candidates  # noqa: PLC0415
+    from openssl_serve.programs import candidates  # noqa: PLC0415
 
     if patient.openssl_path is None:
         # Which `_openssl` has said.

@@ -9,8 +9,9 @@ from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.cli import certificates_text, render
 from openssl_serve.cli.layout import hanging
 from openssl_serve.cli.tables import table
+from openssl_serve.programs import find_program
 from openssl_serve.trust.outcomes import Outcome, left_to_run
-from openssl_serve.trust.stores import Command, State, find_program
+from openssl_serve.trust.stores import Command, State
 
 _COLOURS = {
     State.TRUSTED: "green",

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from openssl_serve.certs.clients import client_verdicts
 from openssl_serve.clients.client import Account, Client, Foregone, Trust, last_line
 from openssl_serve.clients.exhibit import Exhibit
+from openssl_serve.programs import find_program
 from openssl_serve.tools import Output
 from openssl_serve.trust.browsers import is_database
-from openssl_serve.trust.stores import Command, Kind, State, TrustStore, find_program
+from openssl_serve.trust.stores import Command, Kind, State, TrustStore
 
 _FIREFOXES = ("firefox", "firefox-esr")
 

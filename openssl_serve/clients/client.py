@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from openssl_serve import tools
-from openssl_serve.openssl.search import candidates
+from openssl_serve.programs import candidates
 from openssl_serve.tools import Output
 from openssl_serve.trust.stores import Command, Kind
 

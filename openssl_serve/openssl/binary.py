@@ -16,7 +16,8 @@ from openssl_serve.errors import (
     OpensslUnusableError,
 )
 from openssl_serve.hosts import shorten
-from openssl_serve.openssl.search import UNNAMED, VARIABLE, candidates, find
+from openssl_serve.openssl.search import UNNAMED, VARIABLE, find
+from openssl_serve.programs import candidates
 
 if TYPE_CHECKING:
     from openssl_serve.openssl.flavour import Version

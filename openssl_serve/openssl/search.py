@@ -5,6 +5,7 @@ from pathlib import Path
 
 from openssl_serve.errors import OpensslNotFoundError
 from openssl_serve.paths import expand
+from openssl_serve.programs import candidates, how_to_install
 
 VARIABLE = "OPENSSL_SERVE_OPENSSL"
 
@@ -28,29 +29,6 @@ def find(named: str) -> Path:
         return path
     raise OpensslNotFoundError(
         f"no {named} program found in PATH",
-        _how_to_install(),
+        how_to_install("openssl"),
         f"or name one: --openssl /path/to/openssl, or ${VARIABLE}",
     )
-
-
-def candidates(name: str) -> list[Path]:
-    """Every executable file called *name* in PATH, in its order."""
-    # A relative entry of PATH (and "" is one) would run whatever lies in the served folder.
-    folders = [Path(entry) for entry in os.get_exec_path() if entry.startswith("/")]
-    paths = [folder / name for folder in folders]
-    # Not Path.is_file(), which raises for a folder that may not be entered, as after `su`.
-    return [path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]
-
-
-def _how_to_install() -> str:
-    for tool, command in (
-        ("apt-get", "apt install openssl"),
-        ("dnf", "dnf install openssl"),
-        ("pacman", "pacman -S openssl"),
-        ("zypper", "zypper install openssl"),
-        ("apk", "apk add openssl"),
-        ("brew", "brew install openssl"),
-    ):
-        if candidates(tool):
-            return f"install openssl: {command}"
-    return "install openssl with the package manager of this system"

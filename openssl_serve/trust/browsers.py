@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from openssl_serve.paths import users_home
-from openssl_serve.trust.stores import find_program
+from openssl_serve.programs import find_program
 
 DATABASE = "cert9.db"
 """The file that makes a folder a database. (cert8.db is of Firefox before 58, which is of 2018.)"""

@@ -12,6 +12,7 @@ from pathlib import Path
 from openssl_serve.certs import pem
 from openssl_serve.errors import TrustStoreError
 from openssl_serve.paths import users_home
+from openssl_serve.programs import find_program
 from openssl_serve.tools import Output
 from openssl_serve.trust.stores import (
     Command,
@@ -19,7 +20,6 @@ from openssl_serve.trust.stores import (
     Kind,
     TrustStore,
     Verdict,
-    find_program,
     ours,
 )
 from openssl_serve.trust.target import Target

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from openssl_serve.errors import TrustStoreError, UsageError
+from openssl_serve.programs import find_program
 from openssl_serve.trust.java import java_stores
 from openssl_serve.trust.macos import login_keychains, system_keychains
 from openssl_serve.trust.nss import nss_stores
-from openssl_serve.trust.stores import Kind, TrustStore, find_program
+from openssl_serve.trust.stores import Kind, TrustStore
 from openssl_serve.trust.system import system_stores
 from openssl_serve.trust.target import Target, Unwanted
 

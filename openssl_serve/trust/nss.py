@@ -12,9 +12,10 @@ from pathlib import Path
 
 from openssl_serve.certs import pem
 from openssl_serve.errors import TrustStoreError
+from openssl_serve.programs import find_program, how_to_install
 from openssl_serve.tools import Output
 from openssl_serve.trust.browsers import DATABASE, Database, databases, is_database
-from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, find_program, ours
+from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, ours
 from openssl_serve.trust.target import Target
 
 NICKNAME = "openssl-serve"
@@ -25,6 +26,16 @@ _CA_FOR_TLS = "C,,"
 
 _ROW = re.compile(r"^(.+?)\s+([a-zA-Z]*,[a-zA-Z]*,[a-zA-Z]*)\s*$")
 """A nickname and its trust flags in the table of `certutil -L`."""
+
+_PACKAGES = {
+    "apt-get": "libnss3-tools",
+    "dnf": "nss-tools",
+    "pacman": "nss",
+    "zypper": "mozilla-nss-tools",
+    "apk": "nss-tools",
+    "brew": "nss",
+}
+"""Which certutil is in, by the package manager's program."""
 
 _PASSWORD_WANTED = ("SEC_ERROR_BAD_PASSWORD", "Error opening input terminal")
 
@@ -116,7 +127,9 @@ class NssStore(TrustStore):
     def _certutil(self, verb: str) -> Command:
         program = find_program("certutil")
         if program is None:
-            raise TrustStoreError(f"{self}: certutil is missing", _how_to_install())
+            raise TrustStoreError(
+                f"{self}: certutil is missing", how_to_install("NSS's tools", _PACKAGES)
+            )
         return (program, verb, "-d", f"sql:{self.place}")
 
     def _nicknames(self) -> list[str]:
@@ -132,17 +145,3 @@ class NssStore(TrustStore):
 def nss_stores() -> list[TrustStore]:
     """The databases of all browsers that this user has."""
     return [NssStore(database) for database in databases()]
-
-
-def _how_to_install() -> str:
-    for tool, package in (
-        ("apt-get", "apt install libnss3-tools"),
-        ("dnf", "dnf install nss-tools"),
-        ("pacman", "pacman -S nss"),
-        ("zypper", "zypper install mozilla-nss-tools"),
-        ("apk", "apk add nss-tools"),
-        ("brew", "brew install nss"),
-    ):
-        if find_program(tool):
-            return f'install it: "{package}"'
-    return "install NSS's tools with the package manager of this system"

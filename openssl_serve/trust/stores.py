@@ -4,9 +4,7 @@ All changes are commands, so that what is run, what --dry-run shows and what a u
 is given to paste are one and the same.
 """
 
-import os
 import shlex
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -25,13 +23,11 @@ from openssl_serve.errors import (
     reason_of,
 )
 from openssl_serve.hosts import shorten
+from openssl_serve.programs import search_path
 from openssl_serve.trust.target import Target, Unwanted
 
 TIMEOUT_S = 120
 """A Java on a slow board takes 10 s; macOS asks for a password, and people have to find it."""
-
-_ADMINISTRATORS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-"""Where update-ca-certificates is, and Debian's users do not have that in PATH."""
 
 
 class Kind(StrEnum):
@@ -212,20 +208,9 @@ class TrustStore(ABC):
         )
 
 
-def find_program(name: str) -> str | None:
-    """The path of a program in PATH, or where administrators have theirs."""
-    return shutil.which(name, path=_search_path())
-
-
-def _search_path() -> str:
-    # Relative entries of PATH would run whatever lies in the folder that is served.
-    path = [entry for entry in os.get_exec_path() if entry.startswith("/")]
-    return ":".join((*path, *_ADMINISTRATORS))
-
-
 def _environment() -> dict[str, str]:
     """What a store's programs get beside our own environment."""
-    return {**tools.ENGLISH, "PATH": _search_path()}
+    return {**tools.ENGLISH, "PATH": search_path()}
 
 
 def ours(blocks: Iterable[pem.Block]) -> list[CertificateFacts]:

@@ -14,8 +14,9 @@ from pathlib import Path
 from openssl_serve.certs import pem
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.errors import OpensslServeError, TrustStoreError, reason_of
+from openssl_serve.programs import find_program
 from openssl_serve.trust import handshake
-from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, find_program, ours
+from openssl_serve.trust.stores import Command, Entry, Kind, TrustStore, Verdict, ours
 from openssl_serve.trust.target import PROOF_HOST, Target
 
 

@@ -201,14 +201,17 @@ def test_a_folder_that_no_journal_can_be_made_in_is_an_obstacle(public):
 
 
 @pytest.mark.parametrize(
-    ("manager", "package"),
-    [("apt-get", "libnss3-tools"), ("dnf", "nss-tools"), ("pacman", "nss"),
-     ("zypper", "mozilla-nss-tools"), ("brew", "nss"), (None, "package manager")],
+    ("manager", "how"),
+    [("apt-get", ": apt install libnss3-tools"), ("dnf", ": dnf install nss-tools"),
+     ("pacman", ": pacman -S nss"), ("zypper", ": zypper install mozilla-nss-tools"),
+     ("apk", ": apk add nss-tools"), ("brew", ": brew install nss"),
+     (None, " with the package manager of this system")],
 )  # fmt: skip
-def test_without_certutil(store, target, monkeypatch, manager, package):
-    monkeypatch.setattr(
-        "openssl_serve.trust.nss.find_program", lambda name: name if name == manager else None
-    )
+def test_without_certutil(store, target, monkeypatch, manager, how):
+    for room in ("trust.nss", "programs"):
+        monkeypatch.setattr(
+            f"openssl_serve.{room}.find_program", lambda name: name if name == manager else None
+        )
 
     found = store.check(target)
     assert found.state is State.UNKNOWN
@@ -216,7 +219,7 @@ def test_without_certutil(store, target, monkeypatch, manager, package):
     assert found.says == "certutil is missing"
     with pytest.raises(TrustStoreError) as caught:
         store.install(target)
-    assert package in caught.value.hints[0]
+    assert caught.value.hints == (f"install NSS's tools{how}",)
 
 
 def test_all_databases_of_a_home(users_home, monkeypatch, target):

@@ -8,8 +8,8 @@ from stubs import libressl, saying, stub
 from trust_fixtures import debian
 
 from openssl_serve.addresses import Address
+from openssl_serve.programs import find_program
 from openssl_serve.trust import browsers, machine
-from openssl_serve.trust.stores import find_program
 from openssl_serve.trust.system import SystemStore
 
 EXAM = ("doctor", "--json", "--no-clients")

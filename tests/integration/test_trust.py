@@ -16,9 +16,9 @@ from openssl_serve.certs.constraints import LOCAL
 from openssl_serve.certs.facts import read_facts_file
 from openssl_serve.certs.profile import Shape
 from openssl_serve.cli import render
+from openssl_serve.programs import find_program
 from openssl_serve.trust import browsers, java, machine
 from openssl_serve.trust.java import JavaStore
-from openssl_serve.trust.stores import find_program
 from openssl_serve.trust.system import SystemStore
 
 pytestmark = pytest.mark.skipif(

@@ -7,7 +7,8 @@ from certificates import openssl
 from trust_fixtures import debian, renewed
 
 from openssl_serve.certs.facts import read_chain_file
-from openssl_serve.trust.stores import State, find_program
+from openssl_serve.programs import find_program
+from openssl_serve.trust.stores import State
 from openssl_serve.trust.system import SystemStore
 
 pytestmark = pytest.mark.skipif(
