@@ -38,6 +38,7 @@ class Access(NamedTuple):
     target: bytes
     version: str
     status: int
+    """0 when the end came before any response, as to somebody who did not wait for it."""
     length: int
     seconds: float
     cut: bool = False
@@ -137,7 +138,7 @@ class AccessLog:
         on, off = self._paint.get(access.status // 100, ("", "")) if self._paint else ("", "")
         self._lines.append(
             f"{self._now} {access.client or 'unix'} {scheme} {access.method.decode()} "
-            f"{access.target.decode('latin-1')} {on}{access.status}{off} {access.length} B "
+            f"{access.target.decode('latin-1')} {on}{access.status or '-'}{off} {access.length} B "
             f"{'cut off ' if access.cut else ''}{access.seconds * 1000:.1f} ms\n"
         )
 
@@ -147,7 +148,7 @@ class AccessLog:
         self._lines.append(
             f"{access.client or '-'} - - [{self._now}] "
             f'"{access.method.decode()} {target} HTTP/{access.version}" '
-            f"{access.status} {access.length or '-'}\n"
+            f"{access.status or '-'} {access.length or '-'}\n"
         )
 
     def _json(self, access: Access) -> None:

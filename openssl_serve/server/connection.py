@@ -569,8 +569,8 @@ class Connection(Participant):
             return
         self.state = State.CLOSED
         self._server.forget(self)
+        self._log_cut()
         if self._outgoing is not None:
-            self._log_cut(self._outgoing)
             if self._outgoing.is_cut and self._transport.is_plain:
                 # Without TLS and chunks nothing but a reset tells the client that this is no end.
                 self._transport.reset()
@@ -581,19 +581,22 @@ class Connection(Participant):
         self._leave()
         self._transport.close()
 
-    def _log_cut(self, outgoing: Outgoing) -> None:
-        """Log a request whose response is not sent to its end, with what was."""
-        request, peer, (status, length) = self._request, self.peer, self._status
+    def _log_cut(self) -> None:
+        """Log a request whose response is not sent to its end, with what was; or has not begun."""
+        request, peer, outgoing = self._request, self.peer, self._outgoing
         if request is None:
             return
-        sent = (length or outgoing.streamed) - outgoing.unsent
+        status = length = sent = 0
+        if outgoing is not None:
+            status, length = self._status
+            sent = (length or outgoing.streamed) - outgoing.unsent
         self._server.log.access(
             Access(
                 peer.client, peer.secure, request.method, request.target, request.version,
                 status, max(0, sent),
                 self._server.clock() - self._began,
                 # What has no length may well have been over, as a stream of events.
-                cut=length > 0,
+                cut=length > 0 or outgoing is None,
             )
         )  # fmt: skip
 

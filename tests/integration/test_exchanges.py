@@ -171,6 +171,22 @@ def test_a_fault_in_what_comes_later_ends_the_connection(serve, how):
     eventually(lambda: "AttributeError" in running.log)
 
 
+@pytest.mark.parametrize("end", ["client", "server"])
+@pytest.mark.parametrize("before", [b"", request("/")])
+def test_a_request_that_nobody_waits_for_is_logged_all_the_same(serve, later, end, before):
+    running = serve(secure=later)
+    with running.tls() as client:
+        client.send(before + request("/deferred"))
+        eventually(lambda: later.exchanges)
+        assert "deferred" not in running.log
+        if end == "server":
+            running.stop()
+    eventually(lambda: "deferred" in running.log)
+
+    (line,) = (each for each in running.log.splitlines() if "deferred" in each)
+    assert " https GET /deferred - 0 B cut off " in line
+
+
 def test_draining_does_not_take_back_an_answer_whose_content_is_on_its_way(serve):
     running = serve(secure=lambda _: Response(200, (), b"no, thanks"))
     with running.tls() as client:

@@ -86,6 +86,14 @@ def test_what_was_cut_off_is_said_to_be():
     assert text.endswith(" 200 1234 B cut off 1.2 ms\n")
 
 
+@pytest.mark.parametrize("style", [LogFormat.TEXT, LogFormat.COMMON])
+def test_what_got_no_response_has_no_status(style):
+    (text,) = logged(style, lambda log: log.access(LINE._replace(status=0, length=0, cut=True)))
+
+    end = {LogFormat.TEXT: "%20 - 0 B cut off 1.2 ms\n", LogFormat.COMMON: 'HTTP/1.1" - -\n'}
+    assert text.endswith(end[style])
+
+
 def test_no_target_ends_the_quotes_that_it_stands_in():
     """As Apache writes it; or a target could say what the status was."""
     access = LINE._replace(target=b'/a"?\\"b')
