@@ -162,10 +162,6 @@ class Exchange:
         self.on_gone = _nothing
         self._connection.switch_to(speak, head)
 
-    def abandon(self) -> None:
-        """Close the client's connection: there is no honest response any more."""
-        self._connection.close()
-
     def forget(self) -> None:
         """Have nothing more to do with this; the connection calls it when it is over."""
         self.is_receiving = False
