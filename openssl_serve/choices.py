@@ -19,4 +19,4 @@ def choice(kind: type[Choice], text: str, name: str, hint: str = "") -> Choice:
     except ValueError as error:
         words = ", ".join(kind)
         hint = hint or f"{name} {next(iter(kind))} is the default"
-        raise UsageError(f'{name} "{shorten(str(text))}" is none of {words}', hint) from error
+        raise UsageError(f'{name} "{shorten(str(text))}" is not one of {words}', hint) from error

@@ -158,7 +158,7 @@ class TestGenerate:
             (["--days", "825"], 2, "825 days are too long"),
             (["--days", "0"], 2, "0 days"),
             (["--days", "-1"], 2, "-1 days"),
-            (["--key-type", "dsa"], 2, '"dsa" is none of p256'),
+            (["--key-type", "dsa"], 2, '"dsa" is not one of p256'),
             (["--ca", "--self-signed"], 2, "exclude each other"),
             (["--permit", "test"], 2, "--permit is for a new local CA"),
             (["--out", "/nowhere/at/all"], 2, "is not a folder"),

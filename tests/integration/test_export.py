@@ -603,7 +603,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("words", "code", "part"),
         [
-            (["a.test", "--format", "zip"], 2, '"zip" is none of pem'),
+            (["a.test", "--format", "zip"], 2, '"zip" is not one of pem'),
             (["b.test"], 4, "no certificate is kept for b.test"),
             (["a.test", "--format", "nginx", "--upstream", "x"], 2, "--upstream"),
             (["a.test", "--format", "nginx", "--upstream", "a;b:1"], 2, "--upstream"),

@@ -282,7 +282,7 @@ class TestServerOptions:
     def test_a_word_that_is_none_is_refused(self, name):
         words: dict[str, Any] = {name: "serv"}
 
-        with pytest.raises(UsageError, match=f'{name} "serv" is none of '):
+        with pytest.raises(UsageError, match=f'{name} "serv" is not one of '):
             ServerOptions(**words)
 
     @pytest.mark.parametrize("serve", [PlainHttp.SERVE, "serve"])

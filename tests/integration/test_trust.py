@@ -419,7 +419,7 @@ class TestUntrust:
 
 
 def test_options_that_make_no_sense(cli, home):
-    assert '"chrome" is none of system, macos, nss, java' in cli.refused(
+    assert '"chrome" is not one of system, macos, nss, java' in cli.refused(
         2, "trust", "--store", "nss", "--store", "chrome"
     )
     assert "exclude each other" in cli.refused(2, "trust", "--check", "--dry-run")

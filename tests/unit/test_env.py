@@ -79,7 +79,7 @@ def test_within_its_own_environment_it_says_the_same(kept, cli, monkeypatch):
 
 
 def test_a_shell_that_is_not_known(kept, cli):
-    assert "none of sh, fish" in cli.refused(2, "env", "--shell", "csh")
+    assert "is not one of sh, fish" in cli.refused(2, "env", "--shell", "csh")
 
 
 def test_with_nothing_kept_there_is_nothing_to_say(cli, home):

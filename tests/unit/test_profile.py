@@ -76,7 +76,7 @@ def test_a_type_of_key_may_be_a_text():
 
 @pytest.mark.parametrize("wrong", ["rsa1024", "", 2048])
 def test_a_type_of_key_that_there_is_not_is_refused(wrong):
-    with pytest.raises(UsageError, match=f'key_type "{wrong}" is none of p256, p384, rsa2048'):
+    with pytest.raises(UsageError, match=f'key_type "{wrong}" is not one of p256, p384, rsa2048'):
         CertificateProfile.for_server([], key_type=wrong)
 
 
