@@ -4,13 +4,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from openssl_serve.cli.files import read_secret
 from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Host, parse_host, shorten
+
+if TYPE_CHECKING:
+    from openssl_serve.certs.certificate import Certificate
 
 PASSWORD_VARIABLE = "OPENSSL_SERVE_KEY_PASSWORD"  # noqa: S105  a name, not a password
 
@@ -56,6 +59,16 @@ def host_groups(values: list[str] | None) -> list[list[Host]]:
     first = [parse_host(value) for value in values if "," not in value]
     groups = [list(map(parse_host, value.split(","))) for value in values if "," in value]
     return [first, *groups] if first else groups
+
+
+def unmet(values: list[str] | None, certificates: "Sequence[Certificate]") -> list[str]:
+    """Say which hosts of --cert-host (*values*) none of the user's own *certificates* is for."""
+    hosts = dict.fromkeys(host for group in host_groups(values) for host in group) if values else ()
+    return [
+        f"--cert-host {host}: --cert is not for it, and beside --cert none is made"
+        for host in hosts
+        if not any(each.facts.covers(host) for each in certificates)
+    ]
 
 
 def explain_groups(groups: Sequence[Sequence[Host]], openssl: str | None) -> str:

@@ -26,6 +26,7 @@ from openssl_serve.cli.certificate_options import (
     explain_groups,
     host_groups,
     key_password,
+    unmet,
     wanted_pairs,
 )
 from openssl_serve.cli.config import file_in_use
@@ -260,12 +261,15 @@ def serve(  # noqa: PLR0913, PLR0917  the one place where every option is spelle
             api.load_certificate(*pair, functools.partial(key_password, pair.key, password_file))
             for pair in pairs
         ]
+        asked = None if outranked(ctx, "cert_host", "cert") else cert_host
+        warnings = unmet(asked, certificates)
     else:
         tell = render.note if verbose else None
         certificates = [
             api.ensure_certificate(*group, openssl=openssl, tell=tell) for group in groups
         ]
-    for warning in itertools.chain(*(each.warnings for each in certificates)):
+        warnings = []
+    for warning in itertools.chain(warnings, *(each.warnings for each in certificates)):
         render.warning(warning)
     with api.make_server(served, certificates, options, write_log=render.write_log) as server:
         banner = Banner(server, certificates, instead or content, qr=qr, opens=open_browser)

@@ -213,6 +213,28 @@ def test_what_clients_will_not_accept_is_said_and_served(command: Command, their
     assert f"openssl-serve: warning: {theirs / 'nameless.crt'} has no SAN" in banner
 
 
+def test_a_host_that_the_pair_is_not_for_is_said(command: Command, theirs: Path) -> None:
+    """Otherwise --cert-host is silently nothing beside --cert."""
+    hosts = ["--cert-host", "own.test,b.test", "--cert-host", "own.test"]
+
+    with command.start(*hosts, *pair(theirs, "own.crt", "own.key")) as running:
+        banner = running.banner
+
+    assert banner.count("openssl-serve: warning: ") == 1
+    assert "openssl-serve: warning: --cert-host b.test: --cert is not for it" in banner
+
+
+def test_hosts_of_the_environment_are_nothing_beside_a_pair_on_the_command_line(
+    command: Command, theirs: Path
+) -> None:
+    environment = {"OPENSSL_SERVE_CERT_HOST": "b.test"}
+
+    with command.start(*pair(theirs, "own.crt", "own.key"), environment=environment) as running:
+        banner = running.banner
+
+    assert "warning" not in banner
+
+
 def test_the_address_is_told_when_no_name_of_the_pair_leads_here(
     command: Command, theirs: Path
 ) -> None:
