@@ -43,25 +43,28 @@ def wrong_content(path: Path, data: bytes, wanted: str, tool: str) -> Certificat
     """
     made = f"{path}.pem"
     labels = dict.fromkeys(block.label for block in pem.blocks(data))
-    hints = []
+    command, has_key = "", wanted == "private key"
     if not data.strip():
         what = "is empty"
     elif labels:
         what = f"holds no {wanted}, but {', '.join(labels)}"
     elif data.startswith(_UTF8_MARK):
         what = "begins with a byte order mark, and PEM has none"
-        hints = [f"without it: {typed('tail', '-c', '+4', path)} >{typed(made)}"]
+        command = f"{typed('tail', '-c', '+4', path)} >{typed(made)}"
     elif data.startswith(_UTF16_MARKS):
         what = "is in UTF-16, and PEM is ASCII"
-        hints = [f"{typed('iconv', '-f', 'UTF-16', '-t', 'ASCII', path)} >{typed(made)}"]
+        command = f"{typed('iconv', '-f', 'UTF-16', '-t', 'ASCII', path)} >{typed(made)}"
     elif begin := _BEGIN.search(data):
         what = f"is cut off: the {begin[1].decode('ascii')} in it has no END line"
     elif _PKCS12.match(data):
-        what = "is in PKCS #12 form, and PEM is wanted"
-        hints = [typed("openssl", "pkcs12", "-nodes", "-in", path, "-out", made)]
+        what, has_key = "is in PKCS #12 form, and PEM is wanted", True
+        command = typed("openssl", "pkcs12", "-nodes", "-in", path, "-out", made)
     elif data.startswith(b"\x30"):
         what = "is in DER form, and PEM is wanted"
-        hints = [typed("openssl", tool, "-inform", "DER", "-in", path, "-out", made)]
+        command = typed("openssl", tool, "-inform", "DER", "-in", path, "-out", made)
     else:
         what = f"is not a {wanted} in PEM form"
-    return CertificateError(f"{path} {what}", *hints)
+    if command and has_key:
+        # LibreSSL leaves it to the umask who may read the key that it writes, as shells do.
+        command = f"(umask 077; {command})"
+    return CertificateError(f"{path} {what}", *filter(None, [command]))

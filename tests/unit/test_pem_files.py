@@ -1,6 +1,7 @@
 """What is wrong with a file that was named, in words, and with what could be typed to mend it."""
 
 import os
+import stat
 import subprocess
 
 import pytest
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 from hypothesis import given
 from hypothesis import strategies as st
+from stubs import REAL, stub
 
 from openssl_serve.certs.facts import read_chain_file, read_facts_file
 from openssl_serve.certs.keys import read_key_block
@@ -84,14 +86,44 @@ def test_what_can_be_mended_is_mended_by_its_hint(tmp_path, data, words):
 
     with pytest.raises(CertificateError) as caught:
         read_facts_file(path)
-    command = caught.value.hints[0].removeprefix("without it: ")
-    if "pkcs12" in command:
-        command += " -passin pass:"
+    command = caught.value.hints[0].replace("pkcs12", "pkcs12 -passin pass:")
     subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True)
 
     assert str(caught.value) == f"{path} {words}"
     assert path.read_bytes() == data
     assert [found.subject for found in read_chain_file(tmp_path / "my *.crt.pem")] == ["CN=a.test"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        KEY.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+        PKCS12,
+        b"\xef\xbb\xbf" + pem(KEY),
+        pem(KEY).decode("ascii").encode("utf-16"),
+    ],
+)
+def test_a_key_is_mended_in_private(tmp_path, monkeypatch, data):
+    """With an openssl that leaves it to the umask who may read what it writes: LibreSSL's."""
+    openssl = stub(
+        tmp_path,
+        f'for out; do :; done; {REAL} "$@" && cat "$out" >"$out.x" && mv -f "$out.x" "$out"',
+    )
+    monkeypatch.setenv("PATH", f"{openssl.parent}:{os.environ['PATH']}")
+    path = tmp_path / "my.key"
+    path.write_bytes(data)
+
+    with pytest.raises(CertificateError) as caught:
+        read_key_block(path)
+    command = caught.value.hints[0].replace("pkcs12", "pkcs12 -passin pass:")
+    subprocess.run(["/bin/sh", "-c", f"umask 022; {command}"], check=True, capture_output=True)
+
+    assert stat.S_IMODE((tmp_path / "my.key.pem").stat().st_mode) == 0o600
+    assert read_key_block(tmp_path / "my.key.pem").is_private_key
 
 
 def test_a_key_of_openssh_is_named(tmp_path):
