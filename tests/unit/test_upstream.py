@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from openssl_serve.errors import UsageError
-from openssl_serve.handlers.proxy.upstream import Place, is_url, parse_upstream, place_of
+from openssl_serve.handlers.proxy.upstream import Place, parse_upstream, place_of
 
 
 @pytest.mark.parametrize(
@@ -77,18 +77,6 @@ def test_a_password_is_not_repeated(url):
         parse_upstream(url)
 
     assert "secret" not in str(caught.value) + "".join(caught.value.hints)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("http://a", True), ("HTTPS://a", True), ("ws://a", True), ("x+y-z.1://", True),
-        ("http:", False), ("./http://a", False), ("1http://a", False), ("://a", False),
-        ("app:app", False), ("", False),
-    ],
-)  # fmt: skip
-def test_what_is_meant_as_a_url(text, expected):
-    assert is_url(text) is expected
 
 
 @pytest.mark.parametrize("name", ["localhost", "app.localhost", "a.b.localhost"])

@@ -9,7 +9,6 @@ from openssl_serve.errors import UsageError
 from openssl_serve.hosts import Host, parse_host, shorten
 from openssl_serve.http1.fields import parse_authority
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PORTS = {"http": 80, "https": 443}
 _PATH = re.compile(r"(/[!$&'()*+,:;=@\w.~%-]*)*", re.ASCII)
 
@@ -79,15 +78,6 @@ class Upstream:
 def place_of(address: str, port: int) -> Place:
     """Return the place of an IP *address*."""
     return Place(socket.AF_INET6 if ":" in address else socket.AF_INET, address, port)
-
-
-def is_url(text: str) -> bool:
-    """Whether *text* is meant to be a URL.
-
-    >>> is_url("http://127.0.0.1:3000"), is_url("./http:")
-    (True, False)
-    """
-    return _SCHEME.match(text) is not None
 
 
 def parse_upstream(text: str) -> Upstream:
