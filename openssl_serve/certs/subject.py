@@ -55,7 +55,11 @@ def find_subject(text: str, store: Store, ca: Path | None = None) -> Subject:
         # Or openssl would say of the certificate what is wrong with this.
         read_facts_file(ca)
     path = expand(text)
-    if "/" in text or path.suffix in _SUFFIXES or (os.path.lexists(path) and not path.is_dir()):
+    if (
+        "/" in text
+        or path.suffix.lower() in _SUFFIXES
+        or (os.path.lexists(path) and not path.is_dir())
+    ):
         return _of_file(text, path.absolute(), ca)
     if _is_address(text):
         return _of_server(text, store, ca)

@@ -89,6 +89,7 @@ class TestShow:
             ("b.test", 4, "no certificate is kept for b.test"),
             ("/nowhere/x.pem", 4, "/nowhere/x.pem: no such file"),
             ("x.pem", 4, "x.pem: no such file"),
+            ("X.CRT", 4, "X.CRT: no such file"),
             ("https://localhost:8080/a", 2, '"https://localhost:8080/a" is a URL'),
             ("https://[::1", 2, "is a URL"),
             ("localhost:99999", 2, "is not a port"),
