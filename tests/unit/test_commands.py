@@ -18,10 +18,10 @@ def every_step():
     issuer = Issuer("/ca.crt", "/ca.key")
     return [
         *(commands.self_signed("ca", 9, "0x1", new_key=kind.value) for kind in KeyType),
-        commands.self_signed("self_signed", 397, "0x1"),
+        commands.self_signed("self_signed", 365, "0x1"),
         commands.new_request(new_key="p256"),
         commands.new_request(),
-        commands.sign(issuer, "leaf", 397, "0x1"),
+        commands.sign(issuer, "leaf", 365, "0x1"),
     ]
 
 

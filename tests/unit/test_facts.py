@@ -161,7 +161,7 @@ def test_an_address_written_as_a_name_counts_for_no_client():
 
 
 @pytest.mark.parametrize(
-    ("life", "due_at"), [(397, 367), (90, 60), (30, 20), (14, 14 * 2 / 3), (3650, 3620)]
+    ("life", "due_at"), [(365, 335), (90, 60), (30, 20), (14, 14 * 2 / 3), (3650, 3620)]
 )
 def test_due_in_the_last_third_or_the_last_thirty_days(life, due_at):
     found = facts(start=NOW, end=NOW + life * DAY)
