@@ -24,15 +24,27 @@ class ContextProvider(Protocol):
     def reload(self) -> None:
         """Load anew what the context is made from, if that can change."""
 
+    def look(self) -> None:
+        """Notice what has changed as `current` does, though nobody asks for a context."""
+
+    def keep_quiet(self) -> None:
+        """Say nothing of what changes from now on: another process does, for all."""
+
 
 class ReadyContext:
-    """A provider that has nothing to make for a name."""
+    """A provider that has nothing to make for a name, and nothing to say."""
 
     on_demand = False
 
     def missing(self, name: str | None) -> Callable[[], None] | None:  # noqa: ARG002
         """Return None."""
         return None
+
+    def look(self) -> None:
+        """Do nothing: nothing changes."""
+
+    def keep_quiet(self) -> None:
+        """Do nothing: nothing is said anyway."""
 
 
 class FixedContext(ReadyContext):
@@ -63,10 +75,11 @@ class ReloadingContext(ReadyContext):
         self,
         load: Callable[[], ssl.SSLContext],
         paths: Sequence[Path],
-        tell: Callable[[str], None] = lambda _message: None,
+        tell: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._load, self._paths, self._tell, self._clock = load, paths, tell, clock
+        self._load, self._paths, self._clock = load, paths, clock
+        self._tell = tell or _nothing
         self._state = self._state_of_files()
         self._failed: object = None
         self._told: object = None
@@ -81,6 +94,14 @@ class ReloadingContext(ReadyContext):
             if state != self._state:
                 self._try(state)
         return self._context
+
+    def look(self) -> None:
+        """See ContextProvider."""
+        self.current()
+
+    def keep_quiet(self) -> None:
+        """See ContextProvider."""
+        self._tell = _nothing
 
     def reload(self) -> None:
         """Load the files now, changed or not."""
@@ -148,12 +169,26 @@ class SniContexts(ReadyContext):
         for _, provider in self._choices:
             provider.reload()
 
+    def look(self) -> None:
+        """Have all providers look."""
+        for _, provider in self._choices:
+            provider.look()
+
+    def keep_quiet(self) -> None:
+        """Have none say anything."""
+        for _, provider in self._choices:
+            provider.keep_quiet()
+
     def _pick(self, tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
         if name is not None:
             for covers, provider in self._choices:
                 if covers(name):
                     tls.context = provider.current()
                     return
+
+
+def _nothing(_message: str) -> None:
+    """What is called where nobody is to be told."""
 
 
 _ALERTS = {

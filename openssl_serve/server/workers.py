@@ -115,9 +115,13 @@ class _Parent:
             server = self._server
             server.after_fork()
             server.processes = self._count
-            if number != 0:
-                # One renewal is enough; all see the files.
+            # One renewal is enough, and one word of what is new; all see the files.
+            if number == 0:
+                # It may be others to whom all clients come.
+                server.chores = (*server.chores, server.contexts.look)
+            else:
                 server.chores = ()
+                server.contexts.keep_quiet()
             server.drain_at_end_of(self._alive)
             finish: Callable[[], object] = _nothing
             if self._prepare is None:

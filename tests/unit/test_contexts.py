@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from openssl_serve.server.contexts import (
     FixedContext,
     ReloadingContext,
+    SniContexts,
     refusal,
 )
 from openssl_serve.tls import server_context
@@ -110,6 +111,31 @@ def test_a_pair_that_is_being_replaced_is_no_news(files):
     assert reloading.later() is not first
     assert len(reloading.told) == 1
     assert "cannot" not in reloading.told[0]
+
+
+def test_who_looks_without_a_client_sees_the_same(files):
+    reloading = Reloading(files)
+    contexts = SniContexts([(lambda _name: True, reloading.context)])
+    write(files[0], ours(names=("b.test",)))
+    reloading.now += ReloadingContext.LOOK_S
+    contexts.look()
+
+    assert len(reloading.told) == 1
+
+
+def test_who_keeps_quiet_does_all_else(files):
+    reloading = Reloading(files)
+    contexts = SniContexts([(lambda _name: True, reloading.context)])
+    first = contexts.current()
+    contexts.keep_quiet()
+    write(files[0], ours(names=("b.test",)))
+
+    assert reloading.later() is not first
+    assert contexts.current() is not first
+    contexts.reload()
+    files[0].write_text("garbage")
+    contexts.reload()
+    assert reloading.told == []
 
 
 def test_files_that_are_gone_change_nothing(files):
