@@ -51,8 +51,10 @@ class Reloads:
 
         The state of the folder is the first that it is told.
         """
-        # What stands there is a ticket (authentication.py), and browsers want it named again.
-        head = accept(request, request.get(b"sec-websocket-protocol") or b"")
+        # What stands there is a ticket (authentication.py), and browsers want it named again; of
+        # several protocols, one (RFC 6455 section 4.2.2).
+        offered = request.get(b"sec-websocket-protocol") or b""
+        head = accept(request, offered.partition(b",")[0].strip(b" \t"))
 
         def begin(exchange: Exchange) -> None:
             if exchange.server.draining:

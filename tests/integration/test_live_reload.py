@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from pages import CHANGES, Page
-from server_fixtures import eventually
+from server_fixtures import eventually, request
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
 from openssl_serve import api
@@ -272,6 +272,17 @@ def test_a_ticket_is_for_a_websocket_of_its_server_alone(serve):
     with running.tls() as client, pytest.raises(InvalidStatus) as caught:
         Page(client, protocol=ticket, origin="https://evil.example")
     assert caught.value.response.status_code == 403
+
+
+def test_of_several_protocols_one_is_agreed_on(running):
+    asked = (
+        b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"Sec-WebSocket-Protocol: a , b",
+    )  # fmt: skip
+    with running.tls() as client:
+        head = client.send(request(CHANGES, *asked)).sock.recv(1000)
+
+    assert b"\r\nSec-WebSocket-Protocol: a\r\n" in head
 
 
 def test_without_a_password_there_is_no_ticket(running):
