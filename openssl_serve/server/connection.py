@@ -2,9 +2,9 @@
 
     Resting
        ⇅
-    READING ⇄ WORKING ───────────→ a Tunnel, a WebSocket
+    READING ⇄ WORKING ──→ a Tunnel, a WebSocket
        ⇅         │
-    WRITING ←────┘ → LINGERING → CLOSED
+    WRITING ←────┘ → Lingering, or CLOSED
 
 The loop calls `on_ready` when the socket can be read or written, as the state wants, and
 `on_deadline` when the state has lasted too long. Nothing here blocks and nothing here waits.
@@ -28,6 +28,7 @@ from openssl_serve.server.access_log import Access
 from openssl_serve.server.exchange import Exchange, Switched
 from openssl_serve.server.faults import error_response, fault_response
 from openssl_serve.server.handling import Deferred, Handlers, Offload
+from openssl_serve.server.lingering import linger
 from openssl_serve.server.participant import Participant
 from openssl_serve.server.resting import Resting
 from openssl_serve.server.service import Service
@@ -52,7 +53,6 @@ class State(Enum):
     READING = "reading"
     WORKING = "working"
     WRITING = "writing"
-    LINGERING = "lingering"
     CLOSED = "closed"
 
 
@@ -145,7 +145,7 @@ class Connection(Participant):
             if parser.refusal is not None:
                 self.refuse(parser.refusal)
             elif parser.discarded > self._server.limits.max_discarded_body:
-                self._end(linger=True)
+                self._end(lingers=True)
 
     def _answer(self, request: Request) -> None:
         server = self._server
@@ -475,7 +475,7 @@ class Connection(Participant):
         if exchange is not None:
             exchange.forget()
         if not request.keep_alive or server.draining:
-            self._end(linger=True)
+            self._end(lingers=True)
             return
         self.state = State.READING
         if request.complete:
@@ -512,7 +512,7 @@ class Connection(Participant):
         elif parser.is_idle and idle_s > self._server.rest_s:
             self._rest()
         else:
-            self._end(linger=False)
+            self._end(lingers=False)
 
     def _rest(self) -> None:
         """Leave the client to what waits for its next request with less memory."""
@@ -534,34 +534,25 @@ class Connection(Participant):
         if self.is_idle:
             # Of a request that has been answered, content may still be on its way: closing over it
             # would take back the answer.
-            self._end(linger=not self._parser.is_idle)
+            self._end(lingers=not self._parser.is_idle)
         elif self._outgoing is not None and self._outgoing.is_endless:
             self.close()
 
-    def _end(self, *, linger: bool) -> None:
+    def _end(self, *, lingers: bool) -> None:
         """Close, politely: the client learns that nothing was cut off.
 
-        To *linger* is to end our direction and to drop what comes until the client ends its own:
-        closing over bytes that were not read resets the connection, and the response that is
-        still on its way is lost (RFC 9112 section 9.6).
+        What *lingers* is a connection on which something may have come, or be on its way.
         """
-        self._transport.end()
-        if not linger:
+        if not lingers:
+            self._transport.end()
             self.close()
             return
         try:
-            self._transport.half_close()
+            linger(self._server, self, self._transport)
         except OSError:
             self.close()
-            return
-        self.state = State.LINGERING
-        self.deadline = self._server.now + self._server.limits.linger_timeout_s
-        self.on_ready = self._drop
-        self._server.watch(self, EVENT_READ)
-
-    def _drop(self) -> None:
-        if self._transport.drop():
-            self.close()
+        else:
+            self._leave()
 
     def close(self) -> None:
         """Give everything back at once; harmless when done before."""

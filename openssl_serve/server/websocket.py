@@ -1,6 +1,6 @@
 """One client's WebSocket in the loop: is told texts, and is noticed to have gone.
 
-    OPEN → ENDING → LINGERING → CLOSED
+    OPEN → ENDING → Lingering, or CLOSED
 
 Either side may say that it ends; who has said so hears the other's word for it, and then the
 connection ends, from here first (RFC 6455 section 7.1.1).
@@ -11,6 +11,7 @@ from enum import Enum
 from selectors import EVENT_READ, EVENT_WRITE
 
 from openssl_serve.server.exchange import Switched
+from openssl_serve.server.lingering import linger
 from openssl_serve.server.participant import Participant
 from openssl_serve.server.transport import READ_SIZE, WOULD_BLOCK
 from openssl_serve.websocket.frames import (
@@ -40,8 +41,6 @@ class State(Enum):
     OPEN = "open"
     ENDING = "ending"
     """We have said that it ends, and the client has not."""
-    LINGERING = "lingering"
-    """All has been said; what still comes is dropped until the client ends the connection."""
     CLOSED = "closed"
 
 
@@ -173,27 +172,19 @@ class WebSocket(Participant):
             self._linger()
 
     def _linger(self) -> None:
-        """End our direction, and drop what comes: to close over it would reset the connection.
-
-        And what is still on its way, such as the reason, would be lost (RFC 6455 section 7.1.1).
-        """
-        self._transport.end()
+        """Leave the client, to which all has been said, to end the connection."""
         try:
-            self._transport.half_close()
+            linger(self._server, self, self._transport)
         except OSError:
             self.close()
-            return
-        self.state = State.LINGERING
-        self.deadline = self._server.now + self._server.limits.linger_timeout_s
-        self.on_ready = self._drop
-        self._server.watch(self, EVENT_READ)
-        self._tell_end()
+        else:
+            self._leave()
 
-    def _drop(self) -> None:
-        if self._transport.drop():
-            self.close()
-
-    def _tell_end(self) -> None:
+    def _leave(self) -> None:
+        """Be no more: the socket is closed, or another's."""
+        self.state = State.CLOSED
+        # A bound method of this object, kept in it, would leave it to the cycle collector.
+        self.on_ready = _nothing
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             self._log_end(self._sent)
@@ -203,13 +194,10 @@ class WebSocket(Participant):
         """Give everything back at once; harmless when done before."""
         if self.state is State.CLOSED:
             return
-        self.state = State.CLOSED
         self._server.forget(self)
-        # A bound method of this object, kept in it, would leave it to the cycle collector.
-        self.on_ready = _nothing
         self._transport.end()
         self._transport.close()
-        self._tell_end()
+        self._leave()
 
 
 def _nothing() -> None:
