@@ -10,9 +10,16 @@ from pathlib import Path
 from select import select
 from typing import Any
 
+import pytest
+
 PROGRAM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
+
+WANTED = pytest.mark.skipif(not PROGRAM, reason="no chromium in PATH (apt install chromium)")
+
+MARKS = [pytest.mark.browser, WANTED]
+"""Of a module whose tests all need it."""
 
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -1,6 +1,10 @@
-"""curl and openssl, which know nothing of how we think HTTP, TLS and certificates work."""
+"""curl, openssl and others, which know nothing of how we think HTTP, TLS and certificates work."""
 
+import socket
+import ssl
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,3 +56,15 @@ def fingerprint(cert: Path) -> str:
     """The SHA-256 of *cert*, by openssl."""
     line = openssl("x509", "-in", cert, "-noout", "-fingerprint", "-sha256")
     return line.strip().partition("=")[2]
+
+
+@contextmanager
+def connected(port: int) -> Iterator[ssl.SSLSocket]:
+    """A TLS connection of a client that trusts anything."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", port), DEADLINE_S) as sock,
+        context.wrap_socket(sock) as tls,
+    ):
+        yield tls

@@ -2,26 +2,22 @@
 
 import pytest
 
-from e2e.chromium import PROGRAM, Tab, tab
+from e2e.chromium import MARKS, Tab
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not PROGRAM, reason="no chromium in PATH (apt install chromium)"),
-]
+pytestmark = MARKS
 
 ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/130 Mobile"
 OPEN = "[...document.querySelectorAll('details[open] summary')].map(e => e.textContent)"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with tab(tmp_path_factory.mktemp("chromium")) as opened:
-        opened.call(
-            "Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2,
-            mobile=True,
-        )  # fmt: skip
-        opened.call("Emulation.setUserAgentOverride", userAgent=ANDROID)
-        yield opened
+def browser(browser: Tab):
+    browser.call(
+        "Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2,
+        mobile=True,
+    )  # fmt: skip
+    browser.call("Emulation.setUserAgentOverride", userAgent=ANDROID)
+    return browser
 
 
 @pytest.fixture

@@ -4,23 +4,16 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from e2e.chromium import MARKS, PROGRAM
 from e2e.clients import openssl
 from e2e.command import Command
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="no chromium in PATH (apt install chromium)"),
-]
+pytestmark = MARKS
 
 PAGE = """<!doctype html>
 <meta charset="utf-8"><title>A page</title>
@@ -48,7 +41,7 @@ def load(url: str, profile: Path, *options: str) -> tuple[str, str]:
     """
     done = subprocess.run(
         [
-            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+            PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
             "--no-first-run", "--disable-background-networking", "--disable-component-update",
             "--disable-sync", "--no-proxy-server", f"--user-data-dir={profile}",
             "--host-resolver-rules=MAP my.dev.local 127.0.0.1, MAP * ~NOTFOUND",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.clients import curl
+from e2e.clients import connected, curl
 from e2e.command import DEADLINE_S, INSTALLED, Command, Running, assert_refused
 
 LISTEN = 6
@@ -37,18 +37,6 @@ def large(command: Command) -> Path:
     with path.open("wb") as file:
         file.truncate(LARGE)
     return path
-
-
-@contextmanager
-def connected(port: int) -> Iterator[ssl.SSLSocket]:
-    """A TLS connection of a client that trusts anything."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with (
-        socket.create_connection(("127.0.0.1", port), DEADLINE_S) as sock,
-        context.wrap_socket(sock) as tls,
-    ):
-        yield tls
 
 
 @contextmanager

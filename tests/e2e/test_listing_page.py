@@ -5,21 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from e2e.chromium import PROGRAM, Tab, tab
+from e2e.chromium import MARKS, Tab
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not PROGRAM, reason="no chromium in PATH (apt install chromium)"),
-]
+pytestmark = MARKS
 
 NAMES = "[...document.querySelectorAll('#entries tr:not([hidden]) bdi')].map(e => e.textContent)"
 FOCUSED = "document.activeElement.textContent"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with tab(tmp_path_factory.mktemp("chromium")) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from server_fixtures import eventually
 
 from e2e import firefox
-from e2e.chromium import PROGRAM, Tab, tab
+from e2e.chromium import MARKS, Tab
 from openssl_serve import api
 from openssl_serve.handlers.authentication import BasicAuth
 from openssl_serve.handlers.credentials import Credentials
@@ -15,10 +15,7 @@ from openssl_serve.handlers.folder import FolderOptions
 from openssl_serve.handlers.site import FolderContent
 from openssl_serve.targets import Route
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not PROGRAM, reason="no chromium in PATH (apt install chromium)"),
-]
+pytestmark = MARKS
 
 LIVE = FolderOptions(live_reload=True)
 STRICT = api.Decorations(
@@ -31,12 +28,6 @@ HIDE = """(() => {
   Object.defineProperty(document, "hidden", { value: %s, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
 })()"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with tab(tmp_path_factory.mktemp("chromium")) as opened:
-        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -14,21 +14,12 @@ from pathlib import Path
 import pytest
 from server_fixtures import eventually
 
-from e2e.chromium import PROGRAM, Tab, tab
+from e2e.chromium import MARKS, Tab
 from openssl_serve.handlers.proxy.upstream import parse_upstream
 
 VITE = Path(__file__).parent.parent.parent / ".bench" / "node_modules" / ".bin" / "vite"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not PROGRAM, reason="no chromium in PATH (apt install chromium)"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with tab(tmp_path_factory.mktemp("chromium")) as opened:
-        yield opened
+pytestmark = MARKS
 
 
 def comes_true(browser: Tab, expression: str, within_ms: int = 15_000) -> bool:

@@ -20,9 +20,6 @@ browser = pytest.mark.browser
 needs_certutil = pytest.mark.skipif(
     not shutil.which("certutil"), reason="no certutil (apt install libnss3-tools)"
 )
-needs_chromium = pytest.mark.skipif(
-    not chromium.PROGRAM, reason="no chromium in PATH (apt install chromium)"
-)
 needs_firefox = pytest.mark.skipif(
     not firefox.PROGRAM, reason="no firefox in PATH (apt install firefox-esr)"
 )
@@ -62,7 +59,7 @@ def trust(command: Command, *words: str) -> None:
 
 @browser
 @needs_certutil
-@needs_chromium
+@chromium.WANTED
 @pytest.mark.parametrize(
     ("place", "words"), [(".pki/nssdb", ()), (".local/share/pki/nssdb", ("--constrain",))]
 )

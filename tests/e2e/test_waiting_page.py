@@ -6,21 +6,12 @@ import threading
 
 import pytest
 
-from e2e.chromium import PROGRAM, Tab, tab
+from e2e.chromium import MARKS, Tab
 from openssl_serve.handlers.proxy.fields import ProxyOptions
 from openssl_serve.handlers.proxy.proxy import Proxy
 from openssl_serve.handlers.proxy.upstream import parse_upstream
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not PROGRAM, reason="no chromium in PATH (apt install chromium)"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with tab(tmp_path_factory.mktemp("chromium")) as opened:
-        yield opened
+pytestmark = MARKS
 
 
 class App(http.server.BaseHTTPRequestHandler):

@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.clients import Answer, curl, trusting
-from e2e.command import DEADLINE_S, Command, Running, assert_refused
+from e2e.clients import Answer, connected, curl, trusting
+from e2e.command import Command, Running, assert_refused
 
 APPS = Path(__file__).parent / "apps"
 HOST = ("--cert-host", "my.dev.local")
@@ -58,12 +57,7 @@ def serving(command: Command, target: str, *options: str) -> Iterator[Site]:
 @contextmanager
 def asking(port: int) -> Iterator[ssl.SSLSocket]:
     """A connection on which a request has been sent."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with (
-        socket.create_connection(("127.0.0.1", port), DEADLINE_S) as sock,
-        context.wrap_socket(sock) as tls,
-    ):
+    with connected(port) as tls:
         tls.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         yield tls
 

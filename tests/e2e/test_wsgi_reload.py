@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.clients import connected
 from e2e.command import DEADLINE_S, INSTALLED, Command, Running
 from e2e.session import CTRL_C, Session
 
@@ -252,11 +253,6 @@ def test_a_debugger_can_be_talked_to(command: Command, options: list[str]) -> No
 
 def ask(port: int) -> bytes:
     """What the server answers to one who trusts anybody."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with (
-        socket.create_connection(("127.0.0.1", port), DEADLINE_S) as sock,
-        context.wrap_socket(sock) as tls,
-    ):
+    with connected(port) as tls:
         tls.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return b"".join(iter(lambda: tls.recv(65536), b""))
