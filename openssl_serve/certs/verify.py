@@ -6,6 +6,7 @@ a failure. What it cannot be asked portably (names, dates) is decided here.
 
 import datetime as dt
 import hashlib
+import os
 import re
 import shlex
 import ssl
@@ -20,7 +21,7 @@ from openssl_serve.certs.clients import weakness
 from openssl_serve.certs.facts import CertificateFacts
 from openssl_serve.certs.keys import check_pair
 from openssl_serve.certs.subject import CONNECT_TIMEOUT_S, Subject, handshake
-from openssl_serve.errors import CertificateError, reason_of
+from openssl_serve.errors import CertificateError, reason_of, typed
 from openssl_serve.openssl.binary import Openssl, Output
 
 ROOT = Path("/")
@@ -154,7 +155,8 @@ def _name(entry: str) -> str:
 def _chain(subject: Subject, path: Path, openssl: Openssl) -> Check:
     arguments = _chain_arguments(subject, path)
     output = openssl.run(*arguments, folder=ROOT)
-    good = output.exit_code == 0 and f"{path}: OK" in output.stdout.decode("utf-8", "replace")
+    # Its bytes, for it prints the path, which need not be UTF-8.
+    good = output.exit_code == 0 and os.fsencode(f"{path}: OK") in output.stdout
     trusted = subject.ca_path or "this system's CAs"
     says = f"trusted by whoever trusts {trusted}" if good else _said(output)
     return Check("chain", good, says, _shown(arguments))
@@ -177,8 +179,8 @@ def _key(facts: CertificateFacts, cert: Path, key: Path, openssl: Openssl) -> Ch
 
 def _modes(key: Path) -> Check:
     mode = stat.S_IMODE(key.stat().st_mode)
-    good = not mode & 0o077
-    return Check("modes", good, f"{key} has mode {mode:04o}" + ("" if good else ": chmod 600"))
+    good, mend = not mode & 0o077, typed("chmod", "600", key)
+    return Check("modes", good, f"{key} has mode {mode:04o}{'' if good else f': {mend}'}")
 
 
 def _server(subject: Subject, address: Address, openssl: Openssl) -> Iterator[Check]:

@@ -26,6 +26,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from stubs import libressl, stub
 
+from openssl_serve import ensure_certificate
+
 OTHER = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -176,6 +178,19 @@ class TestVerify:
 
         assert str(home / "_local_ca.crt") in found["chain"]["command"]
 
+    def test_in_a_folder_whose_name_is_not_utf_8(self, cli, tmp_path, monkeypatch):
+        folder = tmp_path / os.fsdecode(b"d\xff")
+        try:
+            folder.mkdir()
+        except OSError:
+            pytest.skip("file names are UTF-8 here, as on macOS")
+        monkeypatch.setenv("OPENSSL_SERVE_HOME", str(folder))
+        ensure_certificate("a.test")
+
+        found = checks(cli.good("verify", "a.test", "--json"))
+
+        assert found["chain"]["good"]
+
     def test_with_libressl(self, cli, kept, tmp_path):
         cli.good("verify", "a.test", "--openssl", libressl(tmp_path / "bin"))
 
@@ -301,7 +316,7 @@ class TestVerify:
         finished = cli("verify", "a.test")
 
         assert finished.code == 4
-        assert f"{key} has mode 0640: chmod 600" in finished.out
+        assert f"{key} has mode 0640: chmod 600 {key}" in finished.out
 
     @pytest.mark.parametrize(
         ("change", "says"),
