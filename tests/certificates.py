@@ -211,6 +211,17 @@ SERVER = x509.ExtendedKeyUsage([Purpose.SERVER_AUTH])
 CA_TRUE = x509.BasicConstraints(ca=True, path_length=None)
 CA_FALSE = x509.BasicConstraints(ca=False, path_length=None)
 
+_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+    "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
+
+
+def key_usage(*wanted: str) -> x509.KeyUsage:
+    """A key usage of what is *wanted*, and nothing else."""
+    assert set(wanted) <= set(_USAGES)
+    return x509.KeyUsage(**{name: name in wanted for name in _USAGES})
+
 
 def ours(**options) -> x509.Certificate:
     """A certificate in our self-signed shape."""

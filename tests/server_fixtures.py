@@ -71,14 +71,34 @@ class Answer:
         return self.body.decode()
 
 
-class Client:
-    """One connection: bytes in, responses out."""
+class Wire:
+    """One end of a connection."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.settimeout(TIMEOUT_S)
         self.sock = sock
         self.left = b""
-        """What was received and belongs to no response yet."""
+        """What was received and has not been looked at."""
+
+    def send(self, data: bytes) -> Self:
+        self.sock.sendall(data)
+        return self
+
+    def rest(self) -> bytes:
+        """Read until the other side ends the connection; return what came."""
+        received = [self.left]
+        with contextlib.suppress(ConnectionResetError):
+            while data := self.sock.recv(65536):
+                received.append(data)
+        self.left = b""
+        return b"".join(received)
+
+
+class Client(Wire):
+    """One connection: bytes in, responses out."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
         self.interim: list[int] = []
         """The statuses of interim responses that came before one."""
 
@@ -87,10 +107,6 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.sock.close()
-
-    def send(self, data: bytes) -> Self:
-        self.sock.sendall(data)
-        return self
 
     def get(self, target: bytes | str = b"/", *fields: bytes, method: bytes = b"GET") -> Answer:
         """Send one request and read its response."""
@@ -127,15 +143,6 @@ class Client:
         assert head is not None
         self.left = parser.trailing_data[0]
         return Answer(head.status_code, list(head.headers), bytes(body), bytes(head.reason))
-
-    def rest(self) -> bytes:
-        """Read until the server ends the connection; return what came."""
-        received = [self.left]
-        with contextlib.suppress(ConnectionResetError):
-            while data := self.sock.recv(65536):
-                received.append(data)
-        self.left = b""
-        return b"".join(received)
 
     def is_ended(self) -> bool:
         """Whether the server ends the connection and sends nothing more before that."""

@@ -4,7 +4,6 @@ The system takes connections and small messages without anybody's help, so that 
 its client speak, then be the upstream, then be the client again.
 """
 
-import contextlib
 import select
 import socket
 import ssl
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import pytest
-from server_fixtures import TIMEOUT_S, Running, Serve, eventually
+from server_fixtures import TIMEOUT_S, Running, Serve, Wire, eventually
 
 from openssl_serve import api
 from openssl_serve.handlers.proxy.fields import ProxyOptions
@@ -52,14 +51,8 @@ class Heard:
         return found[0] if found else None
 
 
-class Accepted:
+class Accepted(Wire):
     """A connection that the proxy has made."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        sock.settimeout(TIMEOUT_S)
-        self.sock = sock
-        self.left = b""
-        """What has been received and not been looked at."""
 
     def _until(self, is_enough: Callable[[bytes], bool]) -> None:
         while not is_enough(self.left):
@@ -95,10 +88,6 @@ class Accepted:
             assert self.line() == b""
         assert self.line() == b""
 
-    def send(self, data: bytes) -> Self:
-        self.sock.sendall(data)
-        return self
-
     def answer(self, content: bytes = b"ok", *fields: bytes, status: bytes = b"200 OK") -> Self:
         """Send a response that leaves the connection open; *fields* are whole lines."""
         lines = [b"HTTP/1.1 " + status, *fields, b"Content-Length: %d" % len(content)]
@@ -108,15 +97,6 @@ class Accepted:
     def is_quiet(self) -> bool:
         """Whether nothing is there to be read, not even the end."""
         return not self.left and not select.select([self.sock], [], [], 0)[0]
-
-    def rest(self) -> bytes:
-        """Read until the proxy ends the connection; return what came."""
-        received = [self.left]
-        with contextlib.suppress(ConnectionResetError):
-            while data := self.sock.recv(65536):
-                received.append(data)
-        self.left = b""
-        return b"".join(received)
 
     @property
     def is_ended(self) -> bool:

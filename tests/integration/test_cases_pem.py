@@ -17,6 +17,7 @@ from certificates import (
     assert_leaf,
     assert_pair,
     assert_self_signed,
+    key_usage,
     load,
     make,
     openssl,
@@ -162,11 +163,7 @@ class TestP12Verify:
     @pytest.fixture
     def chain(self, tmp_path):
         """A root, an intermediate and a leaf."""
-        sign = x509.KeyUsage(
-            digital_signature=False, content_commitment=False, key_encipherment=False,
-            data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=True,
-            encipher_only=False, decipher_only=False,
-        )  # fmt: skip
+        sign = key_usage("key_cert_sign", "crl_sign")
         middle_key = ec.generate_private_key(ec.SECP256R1())
         ids = {
             name: x509.SubjectKeyIdentifier.from_public_key(key.public_key())

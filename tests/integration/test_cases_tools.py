@@ -13,6 +13,7 @@ from certificates import (
     LOOPBACK,
     NOW,
     handshake,
+    key_usage,
     load,
     make,
     names_of,
@@ -120,11 +121,7 @@ class TestMkcert:
 
     def test_a_ca_given_as_the_servers_certificate(self, tmp_path):
         """Its issue 161: rootCA.pem was served."""
-        usage = x509.KeyUsage(
-            digital_signature=False, content_commitment=False, key_encipherment=False,
-            data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=True,
-            encipher_only=False, decipher_only=False,
-        )  # fmt: skip
+        usage = key_usage("key_cert_sign", "crl_sign")
         cert = write(tmp_path / "ca", make(CA_TRUE, usage, names=()))
 
         found = load_custom(cert, write(tmp_path / "key", KEY))

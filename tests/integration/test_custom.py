@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from certificates import CA_FALSE, CA_TRUE, DAY, KEY, NOW, SERVER, make, ours, write
+from certificates import CA_FALSE, CA_TRUE, DAY, KEY, NOW, SERVER, key_usage, make, ours, write
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -11,11 +11,7 @@ from openssl_serve.certs.custom import load_custom
 from openssl_serve.errors import CertificateError, KeyMismatchError
 
 OTHER = ec.generate_private_key(ec.SECP256R1())
-CA_USAGE = x509.KeyUsage(
-    digital_signature=False, content_commitment=False, key_encipherment=False, key_cert_sign=True,
-    data_encipherment=False, key_agreement=False, crl_sign=True, encipher_only=False,
-    decipher_only=False,
-)  # fmt: skip
+CA_USAGE = key_usage("key_cert_sign", "crl_sign")
 LEAF = make(CA_FALSE, SERVER, issuer="ca", signed_by=OTHER)
 CA = make(CA_TRUE, CA_USAGE, names=(), subject="ca", key=OTHER)
 

@@ -9,6 +9,7 @@ import warnings
 
 import pytest
 from certificates import shake_hands
+from server_fixtures import eventually
 
 from openssl_serve import api, running_server, tools
 from openssl_serve.addresses import Address
@@ -46,16 +47,19 @@ def presented(server):
         return tls.getpeercert(binary_form=True)
 
 
+def wait_for_another(server):
+    """Until new connections get another certificate than now."""
+    first = presented(server)
+    eventually(lambda: presented(server) != first, "another certificate", DEADLINE_S)
+
+
 def test_a_certificate_that_is_due_is_renewed_while_serving(store, kept, tmp_path):
     key = kept.key_path.read_bytes()
     root = tmp_path / "site"
     root.mkdir()
     options = api.ServerOptions(Address("127.0.0.1", 0), renewal_look_s=0.0)
     with running_server(root, certificate=kept, options=options) as server:
-        first = presented(server)
-        end = time.monotonic() + DEADLINE_S
-        while presented(server) == first:
-            assert time.monotonic() < end, "no new certificate"
+        wait_for_another(server)
 
     renewed = store.list()[0]
     assert renewed.facts.fingerprint != kept.facts.fingerprint
@@ -72,10 +76,7 @@ def test_a_renewal_imports_nothing_of_the_folder_that_is_served(store, kept, tmp
     options = api.ServerOptions(Address("127.0.0.1", 0), renewal_look_s=0.0)
 
     with running_server(root, certificate=kept, options=options) as server:
-        first = presented(server)
-        end = time.monotonic() + DEADLINE_S
-        while presented(server) == first:
-            assert time.monotonic() < end, "no new certificate"
+        wait_for_another(server)
 
     assert not (root / "imported").exists()
 

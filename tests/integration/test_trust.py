@@ -7,8 +7,7 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from certificates import CA_TRUE, KEY, assert_leaf, make, write
-from cryptography import x509
+from certificates import CA_TRUE, KEY, assert_leaf, key_usage, make, write
 from trust_fixtures import debian
 
 from openssl_serve.certs.authority import Authority
@@ -143,11 +142,7 @@ class TestTrust:
 
     def test_a_ca_that_was_made_elsewhere_is_not_ours_to_trust(self, cli, home):
         """mkcert's, copied over ours: what it issued would not be known as ours either."""
-        names = "digital_signature content_commitment key_encipherment data_encipherment"
-        usage = dict.fromkeys(
-            (*names.split(), "key_agreement", "crl_sign", "encipher_only", "decipher_only"), False
-        )
-        signs = x509.KeyUsage(key_cert_sign=True, **usage)
+        signs = key_usage("key_cert_sign")
         write(home / "_local_ca.crt", make(CA_TRUE, signs, names=(), subject="mkcert you@there"))
         write(home / "_local_ca.key", KEY)
 

@@ -4,7 +4,7 @@ import base64
 import plistlib
 
 import pytest
-from certificates import CA_FALSE, CA_TRUE, KEY, SERVER, make, ours, pem, write
+from certificates import CA_FALSE, CA_TRUE, KEY, SERVER, key_usage, make, ours, pem, write
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,7 +15,7 @@ from openssl_serve.errors import CertificateError
 
 CA_KEY = ec.generate_private_key(ec.SECP256R1())
 CA_ID = x509.SubjectKeyIdentifier.from_public_key(CA_KEY.public_key())
-CA_USAGE = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+CA_USAGE = key_usage("key_cert_sign", "crl_sign")
 CA = make(CA_TRUE, CA_USAGE, CA_ID, names=(), subject="ca", key=CA_KEY)
 LEAF = make(
     CA_FALSE, SERVER, x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(CA_ID),

@@ -1,7 +1,7 @@
 """The lab's matrix (section 2.3 of the reference), row by row."""
 
 import pytest
-from certificates import CA_FALSE, CA_TRUE, DAY, NOW, SERVER, make, ours
+from certificates import CA_FALSE, CA_TRUE, DAY, NOW, SERVER, key_usage, make, ours
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
@@ -22,13 +22,6 @@ AKI = x509.AuthorityKeyIdentifier(b"1", None, None)
 SKI = x509.SubjectKeyIdentifier(b"1")
 
 
-def usage(**true):
-    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
-             "key_agreement", "key_cert_sign", "crl_sign", "encipher_only",
-             "decipher_only")  # fmt: skip
-    return x509.KeyUsage(**{name: name in true for name in names})
-
-
 def facts(certificate):
     return facts_of(certificate.public_bytes(serialization.Encoding.DER))
 
@@ -44,7 +37,7 @@ def refusing(certificate, issuer=None):
 
 
 GOOD_CA = make(
-    x509.BasicConstraints(ca=True, path_length=0), usage(key_cert_sign=True), SKI, names=(),
+    x509.BasicConstraints(ca=True, path_length=0), key_usage("key_cert_sign"), SKI, names=(),
     subject="ca", key=CA_KEY,
 )  # fmt: skip
 
@@ -58,12 +51,12 @@ GOOD_CA = make(
         (leaf(), make(CA_TRUE, SKI, names=(), subject="ca", key=CA_KEY), {STRICT}),
         (
             leaf(),
-            make(CA_TRUE, usage(key_cert_sign=True), names=(), subject="ca", key=CA_KEY),
+            make(CA_TRUE, key_usage("key_cert_sign"), names=(), subject="ca", key=CA_KEY),
             {STRICT},
         ),
         (ours(), None, {FIREFOX, RUSTLS}),
-        (make(CA_TRUE, SERVER, usage(key_cert_sign=True)), None, {FIREFOX, RUSTLS}),
-        (make(CA_FALSE, SERVER, usage(digital_signature=True)), None, {APPLE, ANDROID}),
+        (make(CA_TRUE, SERVER, key_usage("key_cert_sign")), None, {FIREFOX, RUSTLS}),
+        (make(CA_FALSE, SERVER, key_usage("digital_signature")), None, {APPLE, ANDROID}),
         (make(SERVER), None, {APPLE, ANDROID}),
         (ours(names=()), None, {CHROME, FIREFOX, APPLE, ANDROID, GO, RUSTLS}),
         (

@@ -3,7 +3,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from certificates import CA_FALSE, CA_TRUE, DAY, KEY, NOW, SERVER, element, make, ours, pem, write
+from certificates import (
+    CA_FALSE,
+    CA_TRUE,
+    DAY,
+    KEY,
+    NOW,
+    SERVER,
+    element,
+    key_usage,
+    make,
+    ours,
+    pem,
+    write,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -50,11 +63,9 @@ def test_the_facts_of_our_shape():
 
 
 def test_identifiers_and_usages_and_constraints():
-    usage = x509.KeyUsage(
-        digital_signature=True, content_commitment=False, key_encipherment=True, key_cert_sign=True,
-        data_encipherment=False, key_agreement=True, crl_sign=False, encipher_only=False,
-        decipher_only=True,
-    )  # fmt: skip
+    usage = key_usage(
+        "digital_signature", "key_encipherment", "key_cert_sign", "key_agreement", "decipher_only"
+    )
     key_id = x509.SubjectKeyIdentifier.from_public_key(KEY.public_key())
 
     found = facts(
