@@ -1,6 +1,7 @@
 """The floors of the house, held: every import goes down, and each door has one user."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,19 @@ SOLE_USERS = {
     "segno": "cli/qr.py",
 }
 
+README = PACKAGE.parent / "README.md"
+
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_the_readme_shows_every_floor_with_all_its_rooms():
+    _, _, table = README.read_text().partition("| floor | rooms |\n|---|---|\n")
+    rows = table.partition("\n\n")[0].splitlines()
+
+    assert len(rows) == len(FLOORS)
+    for row, rooms in zip(rows, FLOORS, strict=True):
+        shown = {name.removesuffix("/") for name in re.findall(r"`([a-z0-9_/]+)`", row)}
+        assert {room for room in rooms if not room.startswith("__")} <= shown
 
 
 def room_of(path: Path) -> str:
