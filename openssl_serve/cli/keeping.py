@@ -1,6 +1,6 @@
 """The commands about certificates that are kept: list, path, renew, remove."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -86,7 +86,6 @@ def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
     """Renew the named HOSTs or --all now; without either, what is due."""
     import datetime as dt  # noqa: PLC0415
 
-    from openssl_serve.certs.judgement import is_ours  # noqa: PLC0415
     from openssl_serve.openssl.binary import Openssl  # noqa: PLC0415
 
     if bool(hosts) + all_ + ca > 1:
@@ -105,16 +104,13 @@ def renew(  # noqa: PLR0913, PLR0917 - every option is spelled out once, here
         for kept in due:
             render.result(str(kept.host))
         raise typer.Exit(0 if due else 1)
-    for kept in pairs if hosts or all_ else due:
-        if not hosts and not is_ours(kept.facts):
-            render.note(f"left alone: {kept.cert_path} was not made here")
-        else:
-            _renew(store, kept, tool, new_key=new_key, explain=explain)
     _tell_of_faults(faults)
     if not pairs and not faults:
         render.note(f"nothing is kept in {store.folder}")
     elif not due and not hosts and not all_:
         render.note("nothing is due")
+    wanted = pairs if hosts else _made_here(pairs if all_ else due)
+    _renew_each(store, wanted, tool, new_key=new_key, explain=explain)
 
 
 def remove(
@@ -129,6 +125,37 @@ def remove(
 def _tell_of_faults(faults: Iterable[CertificateError]) -> None:
     for fault in faults:
         render.warning(f"left out: {fault}", *fault.hints)
+
+
+def _made_here(pairs: "Iterable[Kept]") -> "Iterator[Kept]":
+    from openssl_serve.certs.judgement import is_ours  # noqa: PLC0415
+
+    for kept in pairs:
+        if is_ours(kept.facts):
+            yield kept
+        else:
+            render.note(f"left alone: {kept.cert_path} was not made here")
+
+
+def _renew_each(
+    store: "Store", pairs: "Iterable[Kept]", tool: "Openssl", *, new_key: bool, explain: bool
+) -> None:
+    """Renew them all; one that cannot be must not have the others expire. Raises CertificateError.
+
+    That is for the last that could not be; of the others it is told before.
+    """
+    errors = {}
+    for kept in pairs:
+        try:
+            _renew(store, kept, tool, new_key=new_key, explain=explain)
+        except CertificateError as error:
+            # A folder that cannot be written has one message for all of them.
+            errors[str(error)] = error
+    if errors:
+        *others, last = errors.values()
+        for each in others:
+            render.error(str(each), *each.hints)
+        raise last
 
 
 def _renew(store: "Store", kept: "Kept", tool: "Openssl", *, new_key: bool, explain: bool) -> None:

@@ -1,6 +1,7 @@
 """generate, list, path, renew, remove: what they do and what they print."""
 
 import json
+import os
 import re
 import subprocess
 
@@ -440,6 +441,25 @@ class TestRenew:
         assert "was not made here" in cli.refused(4, "renew", "a.test")
         assert "kept are: a.test" in cli("path", "b.test").err
         assert (home / "a_test.crt").read_bytes() == before
+
+    def test_one_that_cannot_be_keeps_no_other_from_it(self, cli, home, monkeypatch):
+        for host in ("a.test", "b.test", "c.test"):
+            cli.good("generate", host)
+        closed = [str(home / "a_test.key"), str(home / "b_test.key")]
+        # Root may read all; nobody else may here.
+        access = os.access
+        monkeypatch.setattr(
+            os, "access", lambda path, mode: str(path) not in closed and access(path, mode)
+        )
+        before = {path: path.read_bytes() for path in home.glob("*.crt")}
+
+        finished = cli("renew", "--all")
+
+        assert finished.code == 4
+        assert finished.lines == [f"{home}/c_test.crt"]
+        assert finished.errors == [f"{path}: permission denied" for path in closed]
+        changed = [path.name for path, data in before.items() if path.read_bytes() != data]
+        assert changed == ["c_test.crt"]
 
     def test_nothing_is_removed_when_one_is_not_there(self, cli, home):
         cli.good("generate", "a.test")
