@@ -148,6 +148,8 @@ def _kept(patient: Patient) -> Iterator[Finding]:
     import datetime as dt  # noqa: PLC0415
 
     from openssl_serve.certs.authority import STEM  # noqa: PLC0415
+    from openssl_serve.certs.keys import check_pair  # noqa: PLC0415
+    from openssl_serve.certs.pairs import check_readable  # noqa: PLC0415
 
     folder = patient.store.folder
     if not patient.has_readable_authority or (folder.exists() and not folder.is_dir()):
@@ -163,6 +165,12 @@ def _kept(patient: Patient) -> Iterator[Finding]:
         if cert not in whole and cert.stem != STEM:
             says = f"{cert} is not part of a whole pair: openssl-serve show {_quoted(cert)}"
             yield Finding("kept", False, says)
+    for kept in pairs:
+        try:
+            check_readable(kept.key_path)
+            check_pair(kept.cert_path, kept.key_path)
+        except CertificateError as error:
+            yield Finding("kept", False, "; ".join((str(error), *error.hints)))
     for kept in bad:
         word = "expired" if kept.facts.expired(now) else "due"
         yield Finding("kept", None, f"{kept.cert_path} is {word}: openssl-serve renew")

@@ -65,6 +65,18 @@ def test_what_is_kept(cli, home):
     assert str(home / "c.key.aside-1") in found["aside"][0][1]
 
 
+def test_keys_that_no_server_could_use(cli, home):
+    cli.good("generate", "a.test")
+    cli.good("generate", "b.test")
+    (home / "a_test.key").write_bytes((home / "b_test.key").read_bytes())
+
+    finished = cli(*EXAM)
+
+    assert finished.code == 1
+    (bad,) = [says for good, says in findings(finished)["kept"] if good is False]
+    assert f"the key in {home}/a_test.key does not belong to the certificate" in bad
+
+
 @pytest.mark.skipif(not find_program("update-ca-certificates"), reason="no update-ca-certificates")
 def test_what_trust_stores_say_of_the_local_ca(cli, monkeypatch, tmp_path, users_home):
     system = SystemStore(debian(tmp_path / "etc"))
