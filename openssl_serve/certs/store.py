@@ -169,7 +169,10 @@ class Store:
         try:
             stems = self._pairs.stems()
         except OSError as error:
-            raise StoreError(f"{self.folder}: {reason_of(error)}") from error
+            raise StoreError(
+                f"{self.folder}: {reason_of(error)}",
+                f"look at it: {typed('ls', '-ld', self.folder)}",
+            ) from error
         self._settle()
         good, faults = [], []
         with self._folder.reading():
